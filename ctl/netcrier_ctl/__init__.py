@@ -1,0 +1,1 @@
+"""netctl, the one client of Netcrier's daemons."""

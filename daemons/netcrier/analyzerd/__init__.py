@@ -1,0 +1,1 @@
+"""The analyzer's daemon: captures packets, follows conversations, writes JSON logs."""

@@ -1,0 +1,1 @@
+"""Packet sources: TPACKET_V3 ring, pcap, pcapng."""

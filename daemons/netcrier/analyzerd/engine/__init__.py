@@ -1,0 +1,1 @@
+"""The compiled kernel: decode, conversations, TCP state, conn lines."""

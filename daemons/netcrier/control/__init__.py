@@ -1,0 +1,1 @@
+"""The local protocol between netctl and the daemons: types, framing, client, server, paths."""

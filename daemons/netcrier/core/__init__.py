@@ -1,0 +1,1 @@
+"""State machines of the master and the node. Pure: time, randomness and bytes come in, datagrams and events go out."""

@@ -1,0 +1,1 @@
+"""The master's daemon: signs, broadcasts, collects receipts, repairs."""

@@ -1,0 +1,1 @@
+"""What crosses the network by UDP: kinds, messages, limits, codec, crypto envelope. Pure."""

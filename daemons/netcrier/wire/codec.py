@@ -1,0 +1,93 @@
+"""A bounded reader and its writer: big-endian integers, fixed and counted bytes. Nothing is read past the end.
+
+Any misfit is a DecodeError (`truncated`, `trailing` or `malformed`), never another exception.
+"""
+
+from __future__ import annotations
+
+from netcrier.errors import DecodeError
+
+
+class Reader:
+    """Takes values off the front of `data`; `end()` fails unless all of it was taken."""
+
+    __slots__ = ("_at", "_data")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        """Exactly `size` bytes."""
+        end = self._at + size
+        if end > len(self._data):
+            raise DecodeError("truncated")
+        part = self._data[self._at : end]
+        self._at = end
+        return part
+
+    def uint(self, size: int) -> int:
+        """A big-endian integer of `size` bytes."""
+        return int.from_bytes(self.take(size), "big")
+
+    def counted(self, most: int, width: int = 1) -> bytes:
+        """Bytes behind a count of `width` bytes; more than `most` is malformed."""
+        size = self.uint(width)
+        if size > most:
+            raise DecodeError("malformed", f"{size} bytes where at most {most} go")
+        return self.take(size)
+
+    def count(self, most: int) -> int:
+        """A one-byte count of items, at most `most`."""
+        number = self.uint(1)
+        if number > most:
+            raise DecodeError("malformed", f"{number} items where at most {most} go")
+        return number
+
+    def text(self, most: int) -> str:
+        """UTF-8 behind a one-byte count."""
+        try:
+            return self.counted(most).decode()
+        except UnicodeDecodeError:
+            raise DecodeError("malformed", "not UTF-8") from None
+
+    def rest(self) -> bytes:
+        """What is left."""
+        return self.take(len(self._data) - self._at)
+
+    def end(self) -> None:
+        """Fails unless everything was taken."""
+        if self._at != len(self._data):
+            raise DecodeError("trailing", f"{len(self._data) - self._at} bytes")
+
+
+class Writer:
+    """Puts values behind one another; `bytes(writer)` is the result. A value that does not fit is our own fault."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def put(self, data: bytes, size: int | None = None) -> Writer:
+        """Fixed bytes; with `size`, of exactly that length."""
+        assert size is None or len(data) == size, f"{len(data)} bytes for a field of {size}"
+        self._parts.append(data)
+        return self
+
+    def uint(self, value: int, size: int) -> Writer:
+        """A big-endian integer of `size` bytes."""
+        self._parts.append(value.to_bytes(size, "big"))
+        return self
+
+    def counted(self, data: bytes, most: int, width: int = 1) -> Writer:
+        """Bytes behind their count."""
+        assert len(data) <= most, f"{len(data)} bytes where at most {most} go"
+        return self.uint(len(data), width).put(data)
+
+    def text(self, value: str, most: int) -> Writer:
+        """UTF-8 behind a one-byte count."""
+        return self.counted(value.encode(), most)
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._parts)

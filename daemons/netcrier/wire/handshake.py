@@ -1,0 +1,117 @@
+"""The hello: Noise_IK_25519_ChaChaPoly_BLAKE2b (Noise protocol framework, revision 34, sections 5 and 7.5).
+
+The node starts (it knows the master's X25519 key from a signed beacon or its token), the master answers. Both
+ephemeral and both static keys are mixed (es, ss; ee, se); the clear header is the prologue, so versions and group are
+part of the transcript. `Asker` and `Answerer` each live for one exchange.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from hmac import digest as hmac_digest
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from netcrier.errors import DecodeError
+from netcrier.wire.envelope import KEY_SIZE, TAG_SIZE, AgreementKey
+
+_NAME = b"Noise_IK_25519_ChaChaPoly_BLAKE2b"
+
+
+class _Symmetric:
+    """Noise's SymmetricState: chaining key, transcript hash, cipher key with its counter."""
+
+    def __init__(self, prologue: bytes, responder: bytes) -> None:
+        self._chain = self.transcript = _NAME.ljust(64, b"\0")
+        self._key: ChaCha20Poly1305 | None = None
+        self._counter = 0
+        self.mix_hash(prologue)
+        self.mix_hash(responder)
+
+    def mix_hash(self, data: bytes) -> None:
+        self.transcript = blake2b(self.transcript + data).digest()
+
+    def mix_key(self, shared: bytes) -> None:
+        temporary = hmac_digest(self._chain, shared, "blake2b")
+        self._chain = hmac_digest(temporary, b"\x01", "blake2b")
+        self._key = ChaCha20Poly1305(hmac_digest(temporary, self._chain + b"\x02", "blake2b")[:KEY_SIZE])
+        self._counter = 0
+
+    def _nonce(self) -> bytes:
+        nonce = bytes(4) + self._counter.to_bytes(8, "little")
+        self._counter += 1
+        return nonce
+
+    def encrypt(self, plaintext: bytes) -> bytes:
+        assert self._key is not None
+        ciphertext = self._key.encrypt(self._nonce(), plaintext, self.transcript)
+        self.mix_hash(ciphertext)
+        return ciphertext
+
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        assert self._key is not None
+        try:
+            plaintext = self._key.decrypt(self._nonce(), ciphertext, self.transcript)
+        except InvalidTag:
+            raise DecodeError("bad handshake") from None
+        self.mix_hash(ciphertext)
+        return plaintext
+
+
+class Asker:
+    """The node's side: `ask` once, then `read_answer` for each answer that arrives until one is good."""
+
+    def __init__(self, prologue: bytes, static: AgreementKey, ephemeral: AgreementKey, master: bytes) -> None:
+        self._static, self._ephemeral, self._master = static, ephemeral, master
+        self._state = _Symmetric(prologue, master)
+
+    def ask(self, payload: bytes) -> bytes:
+        """Ephemeral key, sealed static key, sealed payload: 32 + 48 + len(payload) + 16 bytes."""
+        state = self._state
+        state.mix_hash(self._ephemeral.public)
+        state.mix_key(self._ephemeral.agree(self._master))
+        static = state.encrypt(self._static.public)
+        state.mix_key(self._static.agree(self._master))
+        return self._ephemeral.public + static + state.encrypt(payload)
+
+    @property
+    def transcript(self) -> bytes:
+        """64 bytes: the hash of all said so far. The answer's signature covers it as it stands after `ask`."""
+        return self._state.transcript
+
+    def read_answer(self, answer: bytes) -> bytes:
+        """The payload; DecodeError leaves the exchange open for another answer."""
+        if len(answer) < KEY_SIZE + TAG_SIZE:
+            raise DecodeError("truncated")
+        trial = _Symmetric.__new__(_Symmetric)
+        trial.__dict__.update(self._state.__dict__)
+        ephemeral = answer[:KEY_SIZE]
+        trial.mix_hash(ephemeral)
+        trial.mix_key(self._ephemeral.agree(ephemeral))
+        trial.mix_key(self._static.agree(ephemeral))
+        return trial.decrypt(answer[KEY_SIZE:])
+
+
+class Answerer:
+    """The master's side of one hello; raises DecodeError where it does not hold."""
+
+    def __init__(self, prologue: bytes, static: AgreementKey, hello: bytes) -> None:
+        if len(hello) < 2 * KEY_SIZE + 2 * TAG_SIZE:
+            raise DecodeError("truncated")
+        self._state = state = _Symmetric(prologue, static.public)
+        self._ephemeral = hello[:KEY_SIZE]
+        state.mix_hash(self._ephemeral)
+        state.mix_key(static.agree(self._ephemeral))
+        self.node_public = state.decrypt(hello[KEY_SIZE : 2 * KEY_SIZE + TAG_SIZE])
+        state.mix_key(static.agree(self.node_public))
+        self.payload = state.decrypt(hello[2 * KEY_SIZE + TAG_SIZE :])
+        self.transcript = state.transcript
+
+    def answer(self, ephemeral: AgreementKey, payload: bytes) -> bytes:
+        """Ephemeral key and sealed payload: 32 + len(payload) + 16 bytes."""
+        state = self._state
+        state.mix_hash(ephemeral.public)
+        state.mix_key(ephemeral.agree(self._ephemeral))
+        state.mix_key(ephemeral.agree(self.node_public))
+        return ephemeral.public + state.encrypt(payload)

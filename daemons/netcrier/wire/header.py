@@ -1,0 +1,116 @@
+"""The clear front of every datagram, and sealing behind it.
+
+    all     magic "NC", version 1, kind 1, group 8                     12 bytes
+    down    … epoch 4 | nonce 12, sealed                               (BEACON has clear fields between: beacon.py)
+    up      … node 16, node's boot 4 | nonce 12, sealed
+    HELLO, WELCOME: hello.py
+
+The front is the seal's associated data, so none of it can be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from netcrier.errors import DecodeError
+from netcrier.ids import GROUP_ID_SIZE, PEER_ID_SIZE, GroupId, MasterId, NodeId
+from netcrier.wire.codec import Reader, Writer
+from netcrier.wire.envelope import SealKey, derived_key
+from netcrier.wire.kinds import MAGIC, RESERVED, VERSION, Kind
+from netcrier.wire.limits import DATAGRAM_MAX
+
+FRONT_SIZE: Final = 12
+DOWN_SIZE: Final = FRONT_SIZE + 4
+UP_SIZE: Final = FRONT_SIZE + PEER_ID_SIZE + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What every datagram begins with."""
+
+    kind: Kind
+    group: GroupId
+
+
+@dataclass(frozen=True, slots=True)
+class UpHeader:
+    """The clear front of REPORT and REQUEST."""
+
+    kind: Kind
+    group: GroupId
+    node: NodeId
+    boot: int
+
+
+def front(kind: Kind, group: GroupId) -> bytes:
+    """The first 12 bytes."""
+    return MAGIC + bytes((VERSION, kind)) + group
+
+
+def read_front(datagram: bytes) -> Front:
+    """Kind and group; DecodeError names the misfit (`too long`, `bad magic`, `bad version`, `unknown kind`, …)."""
+    if len(datagram) > DATAGRAM_MAX:
+        raise DecodeError("too long")
+    reader = Reader(datagram)
+    if reader.take(len(MAGIC)) != MAGIC:
+        raise DecodeError("bad magic")
+    if reader.uint(1) != VERSION:
+        raise DecodeError("bad version")
+    number = reader.uint(1)
+    try:
+        kind = Kind(number)
+    except ValueError:
+        raise DecodeError("unknown kind", str(number)) from None
+    if kind in RESERVED:
+        raise DecodeError("reserved kind", kind.name)
+    return Front(kind, GroupId(reader.take(GROUP_ID_SIZE)))
+
+
+def seal_down(kind: Kind, group: GroupId, epoch: int, key: SealKey, plaintext: bytes) -> bytes:
+    """A datagram for everyone who has the group key of `epoch`."""
+    datagram = key.seal(front(kind, group) + epoch.to_bytes(4, "big"), plaintext)
+    assert len(datagram) <= DATAGRAM_MAX, f"datagram of {len(datagram)} bytes"
+    return datagram
+
+
+def epoch_of(datagram: bytes) -> int:
+    """The epoch in the header of a datagram from the master."""
+    reader = Reader(datagram)
+    reader.take(FRONT_SIZE)
+    return reader.uint(4)
+
+
+def open_down(datagram: bytes, keys: Mapping[int, SealKey]) -> bytes:
+    """The plaintext; DecodeError `unknown epoch` where none of `keys` is meant."""
+    key = keys.get(epoch_of(datagram))
+    if key is None:
+        raise DecodeError("unknown epoch")
+    return key.open(datagram, DOWN_SIZE)
+
+
+def up_key(
+    shared: bytes, kind: Kind, group: GroupId, master: MasterId, boots: tuple[int, int, int], node: NodeId
+) -> SealKey:
+    """The key of one kind from one node. `shared`: the static X25519 secret; `boots`: master's term and boot, node's boot."""
+    info = Writer().put(b"netcrier 1 up").uint(kind, 1).put(master).put(node)
+    for number in boots:
+        info.uint(number, 4)
+    return SealKey(derived_key(shared, group, bytes(info)))
+
+
+def seal_up(header: UpHeader, key: SealKey, plaintext: bytes) -> bytes:
+    """A datagram for the master alone."""
+    clear = Writer().put(front(header.kind, header.group)).put(header.node, PEER_ID_SIZE).uint(header.boot, 4)
+    datagram = key.seal(bytes(clear), plaintext)
+    assert len(datagram) <= DATAGRAM_MAX, f"datagram of {len(datagram)} bytes"
+    return datagram
+
+
+def read_up(datagram: bytes) -> UpHeader:
+    """The clear front of an upward datagram."""
+    head = read_front(datagram)
+    reader = Reader(datagram)
+    reader.take(FRONT_SIZE)
+    return UpHeader(head.kind, head.group, NodeId(reader.take(PEER_ID_SIZE)), reader.uint(4))

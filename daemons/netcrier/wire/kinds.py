@@ -1,0 +1,35 @@
+"""The numbers of datagram kinds. Append-only: a number never gets a second meaning, an unknown one is refused, counted.
+
+Version 1 (Netcrier 0.1) has BEACON, MESSAGE, SOLICIT, WELCOME, HELLO, REPORT and REQUEST. The reserved kinds have their
+layout in PROTOCOL.md and no decoder yet: version 1 refuses them as `reserved kind`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+MAGIC: Final = b"NC"
+VERSION: Final = 1
+
+
+class Kind(IntEnum):
+    """The fourth byte of every datagram; below 0x40 from the master, from 0x40 to the master."""
+
+    BEACON = 1
+    MESSAGE = 2
+    SKIP = 3  # reserved: a signed "this number is not for you, or no longer there"
+    SOLICIT = 4
+    BLOCK = 5  # reserved: the signed hashes of 32 fragments
+    FRAGMENT = 6  # reserved
+    PARITY = 7  # reserved
+    WELCOME = 8
+
+    HELLO = 0x41
+    REPORT = 0x42
+    REQUEST = 0x43
+    ANSWER = 0x44  # reserved: a node's answer to a query
+
+
+RESERVED: Final = frozenset({Kind.SKIP, Kind.BLOCK, Kind.FRAGMENT, Kind.PARITY, Kind.ANSWER})
+UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER})

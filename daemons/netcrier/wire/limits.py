@@ -1,0 +1,63 @@
+"""Everything that a peer can make grow, and where it ends.
+
+Each line: the value and its unit, the attack or accident that it stops, and what happens beyond it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+DATAGRAM_MAX: Final = 1232
+"""Bytes of UDP payload: IPv6's minimum MTU less its headers; no path fragments it. A longer one is refused unread."""
+
+BODY_MAX: Final = 1024
+"""Bytes of a message that fits one datagram. A longer one is refused at `broadcast`, with this number."""
+
+NAME_MAX: Final = 63
+"""Bytes of a host's or group's name (a DNS label's length). A longer one is refused as undecodable."""
+
+ADDRESSES_MAX: Final = 8
+"""Answer addresses in a beacon. The master lists the first eight."""
+
+LANES_MAX: Final = 4
+"""Lanes in a beacon, welcome or report: two today. More are undecodable."""
+
+RANGES_MAX: Final = 48
+"""Ranges in a repair request. Further gaps wait for the next request."""
+
+REQUEST_MESSAGES_MAX: Final = 256
+"""Messages that one request may ask for: a forged or broken node cannot make the master repeat its whole store."""
+
+EXTRAS_MAX: Final = 24
+"""Messages beyond the mark that one report lists. The rest is listed once the mark has moved."""
+
+TAGS_MAX: Final = 16
+"""Tags in a hello. More are undecodable."""
+
+SOLICIT_BITS_MAX: Final = 4096
+"""Nodes that one solicitation addresses: 512 bytes of bitmap. More take a second datagram."""
+
+COUNTER_WINDOW: Final = 1024
+"""Counters behind the newest that are still told apart as new or replayed. Older ones count as replayed."""
+
+HELD_MAX: Final = 1024
+"""Messages that a node's lane journals ahead of a gap. Beyond, they are dropped and repaired later."""
+
+STRANGERS_PER_SECOND: Final = 20
+"""Signature checks or key agreements a second for datagrams that no known key vouches for. Beyond, they are dropped:
+a flood of garbage costs 20 checks a second and no more."""
+
+WAITING_MAX: Final = 1000
+"""Nodes that wait for approval in a closed group. Beyond, first-use hellos are dropped."""
+
+WAITING_PER_SECOND: Final = 5
+"""New waiting nodes a second. Beyond, their hellos are dropped; they ask again."""
+
+REPAIRS_MAX: Final = 1024
+"""Distinct messages gathered for repetition at once. Beyond, requests are dropped; nodes ask again."""
+
+REPAIRS_PER_ROUND: Final = 64
+"""Datagrams repeated in one gathering round, so that repair leaves room for new messages. The rest waits a round."""
+
+HELLO_SIZE: Final = 640
+"""Bytes of every hello, padded: no asker gets an answer longer than its question."""

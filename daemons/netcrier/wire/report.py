@@ -1,0 +1,102 @@
+"""REPORT: a node's receipts and its sign of life. REQUEST: the numbers that it lacks. Both sealed for the master alone.
+
+REPORT   counter 8, beacon's counter 8 and µs held 4 (for the round trip; 0: none), kernel drops 4,
+         lanes 1+n*(lane 1, term 4, received 8, delivered 8, chain 16, extras 1+n*(sequence 8, digest 16)),
+         outcomes 1+0 (reserved: refused, expired, missed, handled)
+REQUEST  counter 8, term 4, lane 1, ranges 1+n*(first 8, count 2)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netcrier.errors import DecodeError
+from netcrier.wire.codec import Reader, Writer
+from netcrier.wire.envelope import DIGEST_SIZE, Digest
+from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReport:
+    """One lane at one node. `received`: journalled without a gap; `delivered`: in its log; `chain` binds `received`.
+
+    `extras` are the messages in the journal beyond a gap, as (sequence, digest).
+    """
+
+    lane: int
+    term: int
+    received: int
+    delivered: int
+    chain: Digest
+    extras: tuple[tuple[int, Digest], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All lanes of a node."""
+
+    counter: int
+    lanes: tuple[LaneReport, ...]
+    beacon_counter: int = 0
+    held_us: int = 0
+    drops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a node lacks of one lane, as (first, count) ranges."""
+
+    counter: int
+    term: int
+    lane: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+def encode_report(report: Report) -> bytes:
+    """The plaintext to seal."""
+    writer = (
+        Writer().uint(report.counter, 8).uint(report.beacon_counter, 8).uint(report.held_us, 4).uint(report.drops, 4)
+    )
+    writer.uint(len(report.lanes), 1)
+    for lane in report.lanes:
+        writer.uint(lane.lane, 1).uint(lane.term, 4).uint(lane.received, 8).uint(lane.delivered, 8)
+        writer.put(lane.chain, DIGEST_SIZE).uint(len(lane.extras), 1)
+        for sequence, digest in lane.extras:
+            writer.uint(sequence, 8).put(digest, DIGEST_SIZE)
+    return bytes(writer.uint(0, 1))
+
+
+def _read_lane(reader: Reader) -> LaneReport:
+    lane, term, received, delivered = reader.uint(1), reader.uint(4), reader.uint(8), reader.uint(8)
+    chain = Digest(reader.take(DIGEST_SIZE))
+    extras = tuple((reader.uint(8), Digest(reader.take(DIGEST_SIZE))) for _ in range(reader.count(EXTRAS_MAX)))
+    return LaneReport(lane, term, received, delivered, chain, extras)
+
+
+def decode_report(plaintext: bytes) -> Report:
+    """The inverse of `encode_report`."""
+    reader = Reader(plaintext)
+    counter, beacon_counter, held_us, drops = reader.uint(8), reader.uint(8), reader.uint(4), reader.uint(4)
+    lanes = tuple(_read_lane(reader) for _ in range(reader.count(LANES_MAX)))
+    reader.count(0)
+    reader.end()
+    return Report(counter, lanes, beacon_counter, held_us, drops)
+
+
+def encode_request(request: Request) -> bytes:
+    """The plaintext to seal."""
+    writer = Writer().uint(request.counter, 8).uint(request.term, 4).uint(request.lane, 1).uint(len(request.ranges), 1)
+    for first, count in request.ranges:
+        writer.uint(first, 8).uint(count, 2)
+    return bytes(writer)
+
+
+def decode_request(plaintext: bytes) -> Request:
+    """The inverse of `encode_request`; asking for more than the limit is malformed."""
+    reader = Reader(plaintext)
+    counter, term, lane = reader.uint(8), reader.uint(4), reader.uint(1)
+    ranges = tuple((reader.uint(8), reader.uint(2)) for _ in range(reader.count(RANGES_MAX)))
+    reader.end()
+    if sum(count for _, count in ranges) > REQUEST_MESSAGES_MAX:
+        raise DecodeError("malformed", "asks for too much")
+    return Request(counter, term, lane, ranges)

@@ -1,0 +1,115 @@
+"""What the machines tell the shell, and the datagrams that they give it to send. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netcrier.core.delivery import Receipt
+from netcrier.ids import GroupId, MessageId, NodeId
+from netcrier.wire.hello import Welcome
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """Bytes and where they go; `to` None: everyone, on every carrier."""
+
+    data: bytes
+    to: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Whom a node trusts, and since when it does not take another. `token`: (id, secret) where it enrols with one."""
+
+    group: GroupId
+    signing_key: bytes
+    agreement_key: bytes
+    group_name: str
+    trust: str
+    token: tuple[bytes, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The node trusts the first master that it heard: to be kept on disk."""
+
+    pin: Pin
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The master let the node in: keys, index and lane starts are to be kept on disk."""
+
+    welcome: Welcome
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MasterBooted:
+    """A newer (term, boot) of the master spoke: lower ones are refused from now on, also after a restart."""
+
+    term: int
+    boot: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A node as the master keeps it on disk."""
+
+    index: int
+    id: NodeId
+    public: bytes
+    name: str
+    machine: bytes
+    tags: tuple[tuple[str, str], ...]
+    trust: str
+    approved: bool
+    boot: int
+    address: str
+    seen_us: int
+    starts: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolling:
+    """A node may join: commit the row (and the token's use), then `Speaker.admit` sends the welcome."""
+
+    row: NodeRow
+    token: bytes | None
+    welcome: Datagram
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A first-use node asks to join a closed group: commit the row; nothing is answered."""
+
+    row: NodeRow
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChanged:
+    """A node's boot number or address changed: to be kept on disk."""
+
+    row: NodeRow
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsIn:
+    """New receipts, to be committed."""
+
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Every expected node has the message; `after` in seconds since it was sent."""
+
+    message: MessageId
+    expected: int
+    after: float
+
+
+NodeEvent = Pinned | Enrolled | MasterBooted
+MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed

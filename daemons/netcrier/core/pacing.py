@@ -1,0 +1,103 @@
+"""When to speak: every delay and rate of the protocol as a pure function or a small meter. Seconds everywhere.
+
+Sources: DESIGN's arithmetic in PROTOCOL.md ("Timing"); each constant says what it balances.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import blake2b
+from typing import Final
+
+RECEIPTS_PER_SECOND: Final = 20_000
+"""What a master takes in without loss; more nodes get a wider window."""
+
+WINDOW_LEAST: Final = 0.002
+BEACON_FIRST: Final = 0.010
+BEACON_IDLE: Final = 1.0
+GATHER: Final = 0.003
+"""How long repair requests are gathered before an answer: long enough to meet others' requests for the same number."""
+GATHER_NEXT: Final = 0.005
+"""Between rounds of repetition, so that repair fills at most about 120 Mbit/s."""
+SILENCES: Final = 3
+"""A node is away after so many presence intervals without a word."""
+TIMEOUT_LEAST: Final = 0.020
+TIMEOUT_MOST: Final = 1.0
+RETRY_FIRST: Final = 0.030
+RETRY_MOST: Final = 1.0
+HELLO_MOST: Final = 10.0
+_SAMPLES = 256
+
+
+def receipt_window(nodes: int) -> float:
+    """Over how long `nodes` nodes spread their receipts."""
+    return max(WINDOW_LEAST, nodes / RECEIPTS_PER_SECOND)
+
+
+def receipt_slot(node: bytes, sequence: int, window: float) -> float:
+    """When within the window this node answers this number: 0 <= slot < window, even over nodes, new for each number."""
+    point = blake2b(node + sequence.to_bytes(8, "big"), digest_size=4).digest()
+    return int.from_bytes(point, "big") / 2**32 * window
+
+
+def beacon_delay(sent: int) -> float:
+    """Until the next beacon, `sent` beacons after a message: 10, 20, 40 … ms, at most the idle second."""
+    return min(BEACON_FIRST * 2 ** min(sent, 10), BEACON_IDLE)
+
+
+def presence_interval(nodes: int) -> float:
+    """How often a node speaks at least."""
+    return max(10.0, nodes / 200)
+
+
+def request_delay(chance: float) -> float:
+    """Before the first request for a gap, so that a reordered or repeated datagram can still fill it. `chance` in [0, 1)."""
+    return 0.001 + 0.007 * chance
+
+
+def retry_delay(attempts: int, chance: float) -> float:
+    """After `attempts` requests with nothing heard in between."""
+    return min(RETRY_FIRST * 2 ** min(attempts, 10), RETRY_MOST) * (0.75 + chance / 2)
+
+
+def hello_delay(attempts: int, chance: float) -> float:
+    """Before a hello: the first within 50 ms, then doubling to 10 s."""
+    if not attempts:
+        return 0.05 * chance
+    return min(0.2 * 2 ** min(attempts, 10), HELLO_MOST) * (0.5 + chance)
+
+
+class DelayMeter:
+    """Learns how late receipts come after their slot; `timeout` is twice the 95th percentile, within 20 ms and 1 s."""
+
+    def __init__(self) -> None:
+        self._delays: deque[float] = deque(maxlen=_SAMPLES)
+
+    def observe(self, delay: float) -> None:
+        """One receipt's delay."""
+        self._delays.append(delay)
+
+    @property
+    def timeout(self) -> float:
+        """How long after the window a missing receipt is asked for."""
+        if not self._delays:
+            return TIMEOUT_LEAST * 2
+        ordered = sorted(self._delays)
+        return min(max(2 * ordered[len(ordered) * 95 // 100], TIMEOUT_LEAST), TIMEOUT_MOST)
+
+
+class Budget:
+    """A token bucket that holds one second's worth."""
+
+    def __init__(self, per_second: float) -> None:
+        self._rate = self._left = per_second
+        self._at = 0.0
+
+    def spend(self, now: float) -> bool:
+        """Whether one more is within the budget at time `now`."""
+        self._left = min(self._rate, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -1,0 +1,96 @@
+"""The nodes that the master knows: who they are, when they were heard, and how far each lane has come.
+
+A node's identity is its key; name, address and tags are what it says of itself. Rows are for the disk (`events.NodeRow`),
+`Node` is the living side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from netcrier.core.events import Address, NodeRow
+from netcrier.core.pacing import SILENCES, presence_interval
+from netcrier.core.replay import CounterWindow
+from netcrier.ids import NodeId
+from netcrier.wire.envelope import SealKey
+from netcrier.wire.kinds import Kind
+from netcrier.wire.report import LaneReport
+
+
+@dataclass(slots=True)
+class Node:
+    """A node as the master sees it now. `solicited` counts solicitations since it was last heard."""
+
+    row: NodeRow
+    shared: bytes
+    address: Address | None = None
+    heard_at: float | None = None
+    rtt: float | None = None
+    drops: int = 0
+    lanes: dict[int, LaneReport] = field(default_factory=dict)
+    counters: CounterWindow = field(default_factory=CounterWindow)
+    keys: dict[Kind, SealKey] = field(default_factory=dict)
+    solicited: int = 0
+    solicit_at: float = 0.0
+
+
+class Roster:
+    """Nodes by identity and by index."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[NodeId, Node] = {}
+        self._by_index: dict[int, Node] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._by_id.values())
+
+    def get(self, identity: NodeId) -> Node | None:
+        """The node with this identity."""
+        return self._by_id.get(identity)
+
+    def at(self, index: int) -> Node | None:
+        """The node with this roster index."""
+        return self._by_index.get(index)
+
+    def find(self, name: str) -> list[Node]:
+        """Nodes by host name, or by the beginning of their identity in hex (at least 4 digits)."""
+        return [
+            node
+            for node in self
+            if node.row.name == name or (len(name) >= 4 and node.row.id.hex().startswith(name.lower()))
+        ]
+
+    def put(self, node: Node) -> None:
+        """Add or replace."""
+        self._by_id[node.row.id] = node
+        self._by_index[node.row.index] = node
+
+    def remove(self, node: Node) -> None:
+        """Forget the node."""
+        del self._by_id[node.row.id]
+        del self._by_index[node.row.index]
+
+    def next_index(self, reserved: Iterable[int]) -> int:
+        """An index that no node has."""
+        return max((*self._by_index, *reserved), default=-1) + 1
+
+    def members(self) -> list[int]:
+        """Indexes of the nodes that may take part."""
+        return [index for index, node in self._by_index.items() if node.row.approved]
+
+    def waiting(self) -> int:
+        """How many nodes wait for approval."""
+        return sum(not node.row.approved for node in self)
+
+    @property
+    def presence(self) -> float:
+        """Seconds between two words of a node, at most."""
+        return presence_interval(len(self))
+
+    def here(self, node: Node, now: float) -> bool:
+        """Whether the node spoke within the last three presence intervals."""
+        return node.heard_at is not None and now - node.heard_at <= SILENCES * self.presence

@@ -2,7 +2,8 @@
 
     pending -> received -> delivered
 
-Later states (handled, refused, expired, missed) append to the table. An illegal move is a missing key: it changes nothing.
+Later states (handled, refused, expired, missed) append to the table. An illegal move is a missing key: it changes
+nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The master's side of numbering: what the next number is, and what digest and chain each sent number has.
 
-Rules: numbers of a lane begin at 1 in each term and have no gap; a number is withdrawn only if its commit failed, before
-anything was sent.
+Rules: numbers of a lane begin at 1 in each term and have no gap; a number is withdrawn only if its commit failed,
+before anything was sent.
 """
 
 from __future__ import annotations

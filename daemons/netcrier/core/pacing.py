@@ -35,14 +35,14 @@ def receipt_window(nodes: int) -> float:
 
 
 def receipt_slot(node: bytes, sequence: int, window: float) -> float:
-    """When within the window this node answers this number: 0 <= slot < window, even over nodes, new for each number."""
+    """When within the window this node answers this number: 0 <= slot < window."""
     point = blake2b(node + sequence.to_bytes(8, "big"), digest_size=4).digest()
     return int.from_bytes(point, "big") / 2**32 * window
 
 
 def beacon_delay(sent: int) -> float:
     """Until the next beacon, `sent` beacons after a message: 10, 20, 40 … ms, at most the idle second."""
-    return min(BEACON_FIRST * 2 ** min(sent, 10), BEACON_IDLE)
+    return min(BEACON_FIRST * (1 << min(sent, 10)), BEACON_IDLE)
 
 
 def presence_interval(nodes: int) -> float:
@@ -51,20 +51,20 @@ def presence_interval(nodes: int) -> float:
 
 
 def request_delay(chance: float) -> float:
-    """Before the first request for a gap, so that a reordered or repeated datagram can still fill it. `chance` in [0, 1)."""
+    """Before the first request for a gap: a reordered or repeated datagram can still fill it. `chance` in [0, 1)."""
     return 0.001 + 0.007 * chance
 
 
 def retry_delay(attempts: int, chance: float) -> float:
     """After `attempts` requests with nothing heard in between."""
-    return min(RETRY_FIRST * 2 ** min(attempts, 10), RETRY_MOST) * (0.75 + chance / 2)
+    return min(RETRY_FIRST * (1 << min(attempts, 10)), RETRY_MOST) * (0.75 + chance / 2)
 
 
 def hello_delay(attempts: int, chance: float) -> float:
     """Before a hello: the first within 50 ms, then doubling to 10 s."""
     if not attempts:
         return 0.05 * chance
-    return min(0.2 * 2 ** min(attempts, 10), HELLO_MOST) * (0.5 + chance)
+    return min(0.2 * (1 << min(attempts, 10)), HELLO_MOST) * (0.5 + chance)
 
 
 class DelayMeter:

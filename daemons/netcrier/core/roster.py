@@ -1,7 +1,7 @@
 """The nodes that the master knows: who they are, when they were heard, and how far each lane has come.
 
-A node's identity is its key; name, address and tags are what it says of itself. Rows are for the disk (`events.NodeRow`),
-`Node` is the living side.
+A node's identity is its key; name, address and tags are what it says of itself. Rows are for the disk
+(`events.NodeRow`), `Node` is the living side.
 """
 
 from __future__ import annotations

@@ -1,0 +1,171 @@
+"""Who may join: the answer to a hello, and the group's key.
+
+Rules
+- An approved node gets the current key again whenever it asks; so a node that slept through a rotation heals itself.
+- A join token admits (once or until it expires); an open group admits anyone on first use; a closed group lets a node
+  without a token wait for approval and answers nothing, so a stranger learns nothing.
+- Key agreements for hellos share a budget; waiting nodes have another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hmac import compare_digest
+
+from netcrier.core.events import Address, Datagram, Enrolling, NodeRow, Waiting
+from netcrier.core.outbox import OutLane
+from netcrier.core.pacing import Budget
+from netcrier.core.roster import Roster
+from netcrier.errors import DecodeError
+from netcrier.ids import GroupId, NodeId
+from netcrier.wire.envelope import NO_CHAIN, AgreementKey, Digest, SealKey, Signer, node_id
+from netcrier.wire.handshake import Answerer
+from netcrier.wire.header import FRONT_SIZE
+from netcrier.wire.hello import (
+    TOKEN_ID_SIZE,
+    Hello,
+    LaneStart,
+    Welcome,
+    decode_hello,
+    encode_welcome,
+    enrolment_proof,
+    welcome_front,
+)
+from netcrier.wire.limits import HELLO_SIZE, STRANGERS_PER_SECOND, WAITING_MAX, WAITING_PER_SECOND
+
+_NO_TOKEN = bytes(TOKEN_ID_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A join token as the master keeps it. `expires_us` None: never; `once`: only for the first node that uses it."""
+
+    id: bytes
+    secret: bytes
+    expires_us: int | None
+    once: bool
+    used_by: NodeId | None = None
+
+
+class GroupKeys:
+    """The group key of the day. `open`: anyone may join."""
+
+    def __init__(self, epoch: int, secret: bytes, is_open: bool) -> None:
+        self.epoch, self.secret, self.open = epoch, secret, is_open
+        self.seal = SealKey(secret)
+
+
+class Admission:
+    """Judges hellos. `grants` are the outstanding tokens by id."""
+
+    def __init__(
+        self,
+        group: GroupId,
+        group_name: str,
+        signer: Signer,
+        agreement: AgreementKey,
+        keys: GroupKeys,
+        roster: Roster,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.keys = keys
+        self.grants: dict[bytes, Grant] = {}
+        self._group, self._group_name = group, group_name
+        self._signer, self._agreement = signer, agreement
+        self._roster = roster
+        self._entropy = entropy
+        self._strangers = Budget(STRANGERS_PER_SECOND)
+        self._waiters = Budget(WAITING_PER_SECOND)
+        self._unsettled: dict[NodeId, int] = {}
+
+    def settled(self, identity: NodeId) -> None:
+        """The row of an Enrolling or Waiting event is committed, or the commit failed."""
+        self._unsettled.pop(identity, None)
+
+    def hello(
+        self,
+        data: bytes,
+        address: Address,
+        now: float,
+        now_us: int,
+        numbers: tuple[int, int],
+        lanes: tuple[OutLane, ...],
+    ) -> Enrolling | Waiting:
+        """What to commit; DecodeError where the hello is refused. `numbers`: the master's term and boot."""
+        if len(data) != HELLO_SIZE:
+            raise DecodeError("malformed", "hello of another size")
+        if not self._strangers.spend(now):
+            raise DecodeError("too many strangers")
+        handshake = Answerer(data[:FRONT_SIZE], self._agreement, data[FRONT_SIZE:])
+        hello = decode_hello(handshake.payload)
+        identity = node_id(handshake.node_public)
+        if identity in self._unsettled:
+            raise DecodeError("hello in progress")
+        row = self._row(identity, handshake.node_public, hello, address, now_us, numbers[0], lanes)
+        trust = self._judge(identity, hello, row, now_us)
+        row = replace(row, trust=trust, approved=trust != "waiting")
+        if not row.approved:
+            return self._wait(row, now)
+        self._unsettled[identity] = row.index
+        starts = tuple(
+            LaneStart(lane, term, start, self._chain(lanes, lane, start)) for lane, term, start in row.starts
+        )
+        welcome = Welcome(
+            *numbers, row.index, int(self._roster.presence * 1000),
+            ((self.keys.epoch, self.keys.secret),), starts, self._group_name,
+        )  # fmt: skip
+        payload = encode_welcome(welcome, handshake.transcript, self._signer)
+        answer = handshake.answer(AgreementKey(self._entropy(32)), payload)
+        datagram = welcome_front(self._group, identity) + answer
+        assert len(datagram) <= len(data), "an answer longer than the question"
+        used = hello.token if trust == "token" and hello.token != _NO_TOKEN else None
+        return Enrolling(row, used, Datagram(datagram, address))
+
+    def _judge(self, identity: NodeId, hello: Hello, row: NodeRow, now_us: int) -> str:
+        """The trust that the node gets; `waiting` for none yet. DecodeError for a token that does not hold."""
+        if hello.token != _NO_TOKEN:
+            grant = self.grants.get(hello.token)
+            if grant is None or not compare_digest(enrolment_proof(grant.secret, identity, hello.boot), hello.proof):
+                raise DecodeError("bad token")
+            if grant.expires_us is not None and now_us > grant.expires_us and grant.used_by != identity:
+                raise DecodeError("token expired")
+            if grant.once and grant.used_by not in (None, identity):
+                raise DecodeError("token used up")
+            return "token"
+        if row.approved:
+            return row.trust
+        return "first-use" if self.keys.open else "waiting"
+
+    def _wait(self, row: NodeRow, now: float) -> Waiting:
+        if self._roster.get(row.id) is None and (self._roster.waiting() >= WAITING_MAX or not self._waiters.spend(now)):
+            raise DecodeError("too many waiting")
+        self._unsettled[row.id] = row.index
+        return Waiting(row)
+
+    def _row(
+        self,
+        identity: NodeId,
+        public: bytes,
+        hello: Hello,
+        address: Address,
+        now_us: int,
+        term: int,
+        lanes: tuple[OutLane, ...],
+    ) -> NodeRow:
+        """The known row with what the hello says anew, or a new one that starts at the newest message."""
+        known = self._roster.get(identity)
+        had = {lane: received for lane, in_term, received in hello.lanes if in_term == term}
+        newest = tuple((lane.lane, term, lane.highest) for lane in lanes)
+        if known is None:
+            index = self._roster.next_index(self._unsettled.values())
+            return NodeRow(
+                index, identity, public, hello.name, hello.machine, hello.tags,
+                "waiting", False, hello.boot, address[0], now_us, newest,
+            )  # fmt: skip
+        starts = newest if known.lanes and not had else known.row.starts
+        return replace(known.row, name=hello.name, tags=hello.tags, starts=starts)
+
+    def _chain(self, lanes: tuple[OutLane, ...], lane: int, start: int) -> Digest:
+        chain = next((out.chain_at(start) for out in lanes if out.lane == lane), None)
+        return NO_CHAIN if chain is None else chain

@@ -1,0 +1,418 @@
+"""The node's machine: hears a master, trusts it, collects its messages, asks for what lacks, and reports.
+
+Theory of operation
+- Until it is enrolled a node hears beacons, pins the first master (or the one of its token), and says hello.
+- Messages go to the inbox; the shell takes a batch (`take_batch`), commits it, appends to its log, and says so
+  (`committed`, `delivered`). Only then is a report due, in the node's slot of the receipt window.
+- Every datagram ends as a state change or as a count in `refused`, by reason. Nothing here raises for what the network brings.
+
+Left out: fragments, skips and catch-up over TCP (PROTOCOL.md, "Reserved").
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from netcrier.core.events import Address, Datagram, Enrolled, MasterBooted, NodeEvent, Pin, Pinned
+from netcrier.core.gaps import GapRequests
+from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
+from netcrier.core.pacing import Budget, hello_delay, presence_interval, receipt_slot
+from netcrier.core.replay import CounterWindow
+from netcrier.errors import DecodeError
+from netcrier.ids import LANES, NodeId
+from netcrier.wire import signed
+from netcrier.wire.beacon import Beacon, Marks, decode_beacon, open_marks, verify_beacon
+from netcrier.wire.envelope import AgreementKey, SealKey, Verifier, node_id
+from netcrier.wire.handshake import Asker
+from netcrier.wire.header import UpHeader, open_down, read_front, seal_up, up_key
+from netcrier.wire.hello import (
+    Hello,
+    Welcome,
+    decode_welcome,
+    encode_hello,
+    enrolment_proof,
+    hello_front,
+    read_welcome_front,
+    welcome_front,
+)
+from netcrier.wire.kinds import Kind
+from netcrier.wire.limits import EXTRAS_MAX, STRANGERS_PER_SECOND
+from netcrier.wire.message import decode_message
+from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
+from netcrier.wire.signed import Head
+from netcrier.wire.solicit import decode_solicit
+
+_VERDICTS = {
+    Verdict.KNOWN: "duplicate",
+    Verdict.CONFLICT: "conflict",
+    Verdict.NO_LANE: "not enrolled",
+    Verdict.OTHER_TERM: "other term",
+    Verdict.TOO_FAR: "too far ahead",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What a node keeps of its group. `keys`: epoch to secret; `term`, `boot`: the highest heard of the master."""
+
+    keys: tuple[tuple[int, bytes], ...] = ()
+    index: int | None = None
+    term: int = 0
+    boot: int = 0
+    group_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Self:
+    """Who the node is. `boot` is committed before the first datagram of this run."""
+
+    key: AgreementKey
+    boot: int
+    machine: bytes
+    name: str
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+class Listener:
+    """See the module. `chance` gives a float in [0, 1), `entropy(n)` n random bytes."""
+
+    def __init__(
+        self,
+        me: Self,
+        pin: Pin | None,
+        membership: Membership,
+        lanes: Iterable[Lane],
+        chance: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.me = me
+        self.id: NodeId = node_id(me.key.public)
+        self.membership = membership
+        self.inbox = Inbox(lanes)
+        self.refused: Counter[str] = Counter()
+        self.received = 0
+        self.open: bool | None = None
+        self.heard_at: float | None = None
+        self._chance, self._entropy = chance, entropy
+        self._gaps = GapRequests(self.inbox, chance)
+        self._delivered = {lane.lane: lane.mark for lane in self.inbox.lanes}
+        self._strangers = Budget(STRANGERS_PER_SECOND)
+        self._counters = CounterWindow()
+        self._counter = 0
+        self._drops = 0
+        self._events: deque[NodeEvent] = deque()
+        self._out: list[Datagram] = []
+        self._asker: Asker | None = None
+        self._hello_at: float | None = None
+        self._hellos = 0
+        self._report_at: float | None = None
+        self._presence_at: float | None = None
+        self._presence = presence_interval(1)
+        self._reply_to: Address | None = None
+        self._beacon: tuple[int, float] = (0, 0.0)
+        self._keys = {epoch: SealKey(secret) for epoch, secret in membership.keys}
+        self._up_keys: dict[Kind, SealKey] = {}
+        self.pin: Pin | None = None
+        self._verifier: Verifier | None = None
+        if pin:
+            self._trust(pin)
+        self._readers: dict[Kind, Callable[[bytes, Address, float, int], None]] = {
+            Kind.BEACON: self._on_beacon,
+            Kind.MESSAGE: self._on_message,
+            Kind.SOLICIT: self._on_solicit,
+            Kind.WELCOME: self._on_welcome,
+        }
+
+    # What the shell calls
+
+    @property
+    def enrolled(self) -> bool:
+        """Whether the node has a key and a starting point."""
+        return bool(self._keys and self.inbox.lanes)
+
+    @property
+    def behind(self) -> int:
+        """Messages that the master has sent and that lack here."""
+        return sum(self._gaps.behind(lane.lane, lane.mark) for lane in self.inbox.lanes)
+
+    def join(self, pin: Pin, now: float) -> None:
+        """Trust another master (a token was given): keys and lanes begin anew unless it is the same group."""
+        if not self.pin or self.pin.group != pin.group:
+            self.membership = Membership(group_name=pin.group_name)
+            self._keys = {}
+            self.inbox = Inbox()
+            self._gaps = GapRequests(self.inbox, self._chance)
+            self._delivered = {}
+            self._counters = CounterWindow()
+        self._trust(pin)
+        self._ask_in(now, hello_delay(0, self._chance()))
+
+    def receive_datagram(self, data: bytes, address: Address, now: float, now_us: int) -> None:
+        """One datagram from the network; `now` is monotone seconds, `now_us` the clock in microseconds since 1970."""
+        try:
+            reader = self._readers.get(read_front(data).kind)
+            if reader is None:
+                raise DecodeError("not for a node")
+            reader(data, address, now, now_us)
+        except DecodeError as error:
+            self.refused[error.reason] += 1
+
+    def kernel_drops(self, total: int) -> None:
+        """How many datagrams the kernel has dropped so far."""
+        self._drops = total
+
+    def take_batch(self) -> Batch | None:
+        """What to commit next."""
+        return self.inbox.take_batch()
+
+    def committed(self, batch: Batch, now: float) -> None:
+        """The batch is on disk: receipts are due."""
+        self.inbox.committed(batch)
+        self.received += len(batch.arrivals)
+        for arrival in batch.arrivals:
+            message = arrival.message
+            self._report_in(now, receipt_slot(self.id, message.sequence, message.window_us / 1e6))
+
+    def failed(self, batch: Batch, now: float) -> None:
+        """The batch could not be committed; it is asked for again in a second."""
+        self.inbox.failed(batch)
+        self._gaps.hold(now, 1.0)
+
+    def delivered(self, lane: int, sequence: int, now: float) -> None:
+        """Everything of the lane up to this number is in the log."""
+        if sequence > self._delivered.get(lane, -1):
+            self._delivered[lane] = sequence
+            self._report_in(now, 0.0 if self._report_at is None else 1.0)
+
+    def next_event(self) -> NodeEvent | None:
+        """What the shell has to keep, in order."""
+        return self._events.popleft() if self._events else None
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """And forgets them."""
+        out, self._out = self._out, []
+        return out
+
+    @property
+    def timer(self) -> float | None:
+        """When `handle_timer` has something to do."""
+        times = (self._hello_at, self._report_at, self._presence_at, self._gaps.timer)
+        return min((at for at in times if at is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Say what is due."""
+        if self._hello_at is not None and self._hello_at <= now:
+            self._say_hello(now)
+        if not self.enrolled or self._reply_to is None:
+            self._report_at = self._presence_at = None
+            return
+        for lane, ranges in self._gaps.due(now):
+            term = next(state.term for state in self.inbox.lanes if state.lane == lane)
+            request = Request(self._next_counter(), term, lane, ranges)
+            self._say(Kind.REQUEST, encode_request(request))
+        if any(at is not None and at <= now for at in (self._report_at, self._presence_at)):
+            self._report(now)
+
+    # What the network brings
+
+    def _on_beacon(self, data: bytes, address: Address, now: float, now_us: int) -> None:
+        beacon = decode_beacon(data)
+        if self.pin is None:
+            self._meet(data, beacon, now)
+        pin, verifier = self.pin, self._verifier
+        assert pin and verifier
+        if beacon.group != pin.group:
+            raise DecodeError("other group")
+        if beacon.signing_key != pin.signing_key:
+            raise DecodeError("other master")
+        marks = self._marks(data, beacon, now)
+        verify_beacon(data, verifier)
+        self._order(Head(verifier.master, beacon.term, beacon.boot, beacon.counter), now)
+        self.open = beacon.open
+        self._reply_to = self._answer_address(beacon, address)
+        self._beacon = (beacon.counter, now)
+        self._heard(now)
+        if marks is None or not self.inbox.lanes:
+            if self._hello_at is None:
+                self._ask_in(now, hello_delay(0, self._chance()))
+            return
+        self._presence = marks.presence_ms / 1000
+        for span in marks.lanes:
+            self._gaps.known(span.lane, span.highest, now)
+
+    def _on_message(self, data: bytes, address: Address, now: float, now_us: int) -> None:
+        pin, verifier, plaintext = self._opened(data)
+        message = decode_message(plaintext)
+        if message.head.master != verifier.master:
+            raise DecodeError("other master")
+        digest = signed.content_digest(Kind.MESSAGE, pin.group, plaintext)
+        verdict = self.inbox.check(message.id, digest)
+        if verdict is not Verdict.NEW:
+            raise DecodeError(_VERDICTS[verdict])
+        signed.verify(Kind.MESSAGE, pin.group, plaintext, verifier)
+        self._heard(now)
+        self.inbox.offer(Arrival(message, digest, now_us))
+        self._gaps.known(message.lane, message.sequence, now)
+
+    def _on_solicit(self, data: bytes, address: Address, now: float, now_us: int) -> None:
+        pin, verifier, plaintext = self._opened(data)
+        solicit = decode_solicit(plaintext)
+        if self.membership.index is None or not solicit.asks(self.membership.index):
+            raise DecodeError("not asked")
+        signed.verify(Kind.SOLICIT, pin.group, plaintext, verifier)
+        if solicit.head.master != verifier.master:
+            raise DecodeError("other master")
+        self._order(solicit.head, now)
+        self._heard(now)
+        self._gaps.known(solicit.lane, solicit.sequence, now)
+        self._report_in(now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
+
+    def _on_welcome(self, data: bytes, address: Address, now: float, now_us: int) -> None:
+        node, answer = read_welcome_front(data)
+        if node != self.id or not data.startswith(welcome_front(self._group(), node)):
+            raise DecodeError("not for this node")
+        if self._asker is None or self._verifier is None:
+            raise DecodeError("unasked welcome")
+        if not self._strangers.spend(now):
+            raise DecodeError("too many strangers")
+        welcome = decode_welcome(self._asker.read_answer(answer), self._asker.transcript, self._verifier)
+        if (welcome.term, welcome.boot) < (self.membership.term, self.membership.boot):
+            raise DecodeError("old boot")
+        self._asker = self._hello_at = None
+        self._hellos = 0
+        self._join_lanes(welcome)
+        self._heard(now)
+        self._report_in(now, 0.0)
+
+    # How it decides
+
+    def _meet(self, data: bytes, beacon: Beacon, now: float) -> None:
+        """First use: trust the first master whose beacon holds."""
+        if not self._strangers.spend(now):
+            raise DecodeError("too many strangers")
+        verify_beacon(data, Verifier(beacon.signing_key))
+        pin = Pin(beacon.group, beacon.signing_key, beacon.agreement_key, "", "first-use")
+        self._trust(pin)
+        self._events.append(Pinned(pin))
+
+    def _marks(self, data: bytes, beacon: Beacon, now: float) -> Marks | None:
+        """The sealed half of a beacon; None where its key is not here yet, within the strangers' budget."""
+        if beacon.epoch in self._keys:
+            return open_marks(data, self._keys)
+        if not self._strangers.spend(now):
+            raise DecodeError("too many strangers")
+        return None
+
+    def _order(self, head: Head, now: float) -> None:
+        """Refuse what is replayed; take note of a newer boot."""
+        known = (self.membership.term, self.membership.boot)
+        if (head.term, head.boot) < known:
+            raise DecodeError("old boot")
+        if (head.term, head.boot) > known:
+            self.membership = replace(self.membership, term=head.term, boot=head.boot)
+            self._events.append(MasterBooted(head.term, head.boot))
+            self._counters = CounterWindow()
+            self._up_keys.clear()
+            self._report_in(now, 0.1 * self._chance())
+        if not self._counters.accept(head.counter):
+            raise DecodeError("replayed")
+
+    def _answer_address(self, beacon: Beacon, source: Address) -> Address:
+        if not beacon.addresses:
+            return source
+        host = source[0] if source[0] in beacon.addresses else beacon.addresses[0]
+        return (host, beacon.port)
+
+    def _join_lanes(self, welcome: Welcome) -> None:
+        fresh = False
+        for start in welcome.lanes:
+            if start.lane in LANES and self.inbox.begin(Lane(start.lane, start.term, start.start, start.chain)):
+                self._delivered[start.lane] = start.start
+                fresh = True
+        newer = (welcome.term, welcome.boot) > (self.membership.term, self.membership.boot)
+        if newer:
+            self._counters = CounterWindow()
+        self.membership = Membership(welcome.keys, welcome.index, welcome.term, welcome.boot, welcome.group_name)
+        self._keys = {epoch: SealKey(secret) for epoch, secret in welcome.keys}
+        self._up_keys.clear()
+        self._presence = welcome.presence_ms / 1000
+        self._events.append(Enrolled(welcome, fresh))
+
+    def _opened(self, data: bytes) -> tuple[Pin, Verifier, bytes]:
+        if self.pin is None or self._verifier is None:
+            raise DecodeError("not enrolled")
+        if read_front(data).group != self.pin.group:
+            raise DecodeError("other group")
+        return self.pin, self._verifier, open_down(data, self._keys)
+
+    def _trust(self, pin: Pin) -> None:
+        self.pin = pin
+        self._verifier = Verifier(pin.signing_key)
+        self._up_keys.clear()
+
+    def _group(self) -> bytes:
+        return self.pin.group if self.pin else b""
+
+    def _heard(self, now: float) -> None:
+        self.heard_at = now
+        self._gaps.heard()
+        if self.enrolled and self._presence_at is None:
+            self._presence_at = now + self._presence * self._chance()
+
+    # What it says
+
+    def _ask_in(self, now: float, delay: float) -> None:
+        self._hello_at = now + delay
+
+    def _report_in(self, now: float, delay: float) -> None:
+        at = now + delay
+        if self._report_at is None or at < self._report_at:
+            self._report_at = at
+
+    def _next_counter(self) -> int:
+        self._counter += 1
+        return self._counter
+
+    def _say_hello(self, now: float) -> None:
+        assert self.pin
+        if self._reply_to is None:
+            self._hello_at = None
+            return
+        pin, me = self.pin, self.me
+        hello = Hello(
+            me.boot, me.machine, me.name, me.tags, tuple((lane.lane, lane.term, lane.mark) for lane in self.inbox.lanes)
+        )
+        if pin.token:
+            identity, secret = pin.token
+            hello = replace(hello, token=identity, proof=enrolment_proof(secret, self.id, me.boot))
+        clear = hello_front(pin.group)
+        self._asker = Asker(clear, me.key, AgreementKey(self._entropy(32)), pin.agreement_key)
+        self._out.append(Datagram(clear + self._asker.ask(encode_hello(hello)), self._reply_to))
+        self._hellos += 1
+        self._ask_in(now, hello_delay(self._hellos, self._chance()))
+
+    def _say(self, kind: Kind, plaintext: bytes) -> None:
+        assert self.pin and self._verifier
+        key = self._up_keys.get(kind)
+        if key is None:
+            boots = (self.membership.term, self.membership.boot, self.me.boot)
+            shared = self.me.key.agree(self.pin.agreement_key)
+            key = self._up_keys[kind] = up_key(shared, kind, self.pin.group, self._verifier.master, boots, self.id)
+        header = UpHeader(kind, self.pin.group, self.id, self.me.boot)
+        self._out.append(Datagram(seal_up(header, key, plaintext), self._reply_to))
+
+    def _report(self, now: float) -> None:
+        lanes = tuple(
+            LaneReport(
+                lane.lane, lane.term, lane.mark, self._delivered.get(lane.lane, 0), lane.chain, lane.held[:EXTRAS_MAX]
+            )
+            for lane in self.inbox.lanes
+        )
+        counter, at = self._beacon
+        held = min(int((now - at) * 1e6), 2**32 - 1)
+        report = Report(self._next_counter(), lanes, counter, held, min(self._drops, 2**32 - 1))
+        self._say(Kind.REPORT, encode_report(report))
+        self._report_at = None
+        self._presence_at = now + self._presence * (0.7 + 0.2 * self._chance())

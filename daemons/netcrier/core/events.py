@@ -20,6 +20,16 @@ class Datagram:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """A datagram from the network: `now` in monotone seconds, `now_us` the clock in microseconds since 1970."""
+
+    data: bytes
+    source: Address
+    now: float
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pin:
     """Whom a node trusts, and since when it does not take another. `token`: (id, secret) where it enrols with one."""
 

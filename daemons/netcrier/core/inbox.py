@@ -153,7 +153,7 @@ class Inbox:
             work.flying = {}
 
     def missing(self, lane: int, highest: int) -> tuple[tuple[int, int], ...]:
-        """(first, count) ranges up to `highest` that are neither here nor on their way; as many as a request may name."""
+        """(first, count) ranges up to `highest` neither here nor on their way; as many as a request may name."""
         work = self._work.get(lane)
         if work is None:
             return ()

@@ -4,7 +4,7 @@ Theory of operation
 - Until it is enrolled a node hears beacons, pins the first master (or the one of its token), and says hello.
 - Messages go to the inbox; the shell takes a batch (`take_batch`), commits it, appends to its log, and says so
   (`committed`, `delivered`). Only then is a report due, in the node's slot of the receipt window.
-- Every datagram ends as a state change or as a count in `refused`, by reason. Nothing here raises for what the network brings.
+- Every datagram ends as a state change or as a count in `refused`, by reason. Nothing the network brings raises.
 
 Left out: fragments, skips and catch-up over TCP (PROTOCOL.md, "Reserved").
 """
@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from netcrier.core.events import Address, Datagram, Enrolled, MasterBooted, NodeEvent, Pin, Pinned
+from netcrier.core.events import Address, Datagram, Enrolled, MasterBooted, NodeEvent, Pin, Pinned, Received
 from netcrier.core.gaps import GapRequests
 from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
 from netcrier.core.pacing import Budget, hello_delay, presence_interval, receipt_slot
@@ -118,7 +118,7 @@ class Listener:
         self._verifier: Verifier | None = None
         if pin:
             self._trust(pin)
-        self._readers: dict[Kind, Callable[[bytes, Address, float, int], None]] = {
+        self._readers: dict[Kind, Callable[[Received], None]] = {
             Kind.BEACON: self._on_beacon,
             Kind.MESSAGE: self._on_message,
             Kind.SOLICIT: self._on_solicit,
@@ -149,13 +149,13 @@ class Listener:
         self._trust(pin)
         self._ask_in(now, hello_delay(0, self._chance()))
 
-    def receive_datagram(self, data: bytes, address: Address, now: float, now_us: int) -> None:
-        """One datagram from the network; `now` is monotone seconds, `now_us` the clock in microseconds since 1970."""
+    def receive(self, got: Received) -> None:
+        """One datagram from the network."""
         try:
-            reader = self._readers.get(read_front(data).kind)
+            reader = self._readers.get(read_front(got.data).kind)
             if reader is None:
                 raise DecodeError("not for a node")
-            reader(data, address, now, now_us)
+            reader(got)
         except DecodeError as error:
             self.refused[error.reason] += 1
 
@@ -217,33 +217,34 @@ class Listener:
 
     # What the network brings
 
-    def _on_beacon(self, data: bytes, address: Address, now: float, now_us: int) -> None:
-        beacon = decode_beacon(data)
+    def _on_beacon(self, got: Received) -> None:
+        beacon = decode_beacon(got.data)
         if self.pin is None:
-            self._meet(data, beacon, now)
+            self._meet(got.data, beacon, got.now)
         pin, verifier = self.pin, self._verifier
-        assert pin and verifier
+        assert pin is not None
+        assert verifier is not None
         if beacon.group != pin.group:
             raise DecodeError("other group")
         if beacon.signing_key != pin.signing_key:
             raise DecodeError("other master")
-        marks = self._marks(data, beacon, now)
-        verify_beacon(data, verifier)
-        self._order(Head(verifier.master, beacon.term, beacon.boot, beacon.counter), now)
+        marks = self._marks(got.data, beacon, got.now)
+        verify_beacon(got.data, verifier)
+        self._order(Head(verifier.master, beacon.term, beacon.boot, beacon.counter), got.now)
         self.open = beacon.open
-        self._reply_to = self._answer_address(beacon, address)
-        self._beacon = (beacon.counter, now)
-        self._heard(now)
+        self._reply_to = self._answer_address(beacon, got.source)
+        self._beacon = (beacon.counter, got.now)
+        self._heard(got.now)
         if marks is None or not self.inbox.lanes:
             if self._hello_at is None:
-                self._ask_in(now, hello_delay(0, self._chance()))
+                self._ask_in(got.now, hello_delay(0, self._chance()))
             return
         self._presence = marks.presence_ms / 1000
         for span in marks.lanes:
-            self._gaps.known(span.lane, span.highest, now)
+            self._gaps.known(span.lane, span.highest, got.now)
 
-    def _on_message(self, data: bytes, address: Address, now: float, now_us: int) -> None:
-        pin, verifier, plaintext = self._opened(data)
+    def _on_message(self, got: Received) -> None:
+        pin, verifier, plaintext = self._opened(got.data)
         message = decode_message(plaintext)
         if message.head.master != verifier.master:
             raise DecodeError("other master")
@@ -252,30 +253,30 @@ class Listener:
         if verdict is not Verdict.NEW:
             raise DecodeError(_VERDICTS[verdict])
         signed.verify(Kind.MESSAGE, pin.group, plaintext, verifier)
-        self._heard(now)
-        self.inbox.offer(Arrival(message, digest, now_us))
-        self._gaps.known(message.lane, message.sequence, now)
+        self._heard(got.now)
+        self.inbox.offer(Arrival(message, digest, got.now_us))
+        self._gaps.known(message.lane, message.sequence, got.now)
 
-    def _on_solicit(self, data: bytes, address: Address, now: float, now_us: int) -> None:
-        pin, verifier, plaintext = self._opened(data)
+    def _on_solicit(self, got: Received) -> None:
+        pin, verifier, plaintext = self._opened(got.data)
         solicit = decode_solicit(plaintext)
         if self.membership.index is None or not solicit.asks(self.membership.index):
             raise DecodeError("not asked")
         signed.verify(Kind.SOLICIT, pin.group, plaintext, verifier)
         if solicit.head.master != verifier.master:
             raise DecodeError("other master")
-        self._order(solicit.head, now)
-        self._heard(now)
-        self._gaps.known(solicit.lane, solicit.sequence, now)
-        self._report_in(now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
+        self._order(solicit.head, got.now)
+        self._heard(got.now)
+        self._gaps.known(solicit.lane, solicit.sequence, got.now)
+        self._report_in(got.now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
 
-    def _on_welcome(self, data: bytes, address: Address, now: float, now_us: int) -> None:
-        node, answer = read_welcome_front(data)
-        if node != self.id or not data.startswith(welcome_front(self._group(), node)):
-            raise DecodeError("not for this node")
-        if self._asker is None or self._verifier is None:
+    def _on_welcome(self, got: Received) -> None:
+        node, answer = read_welcome_front(got.data)
+        if self._asker is None or self._verifier is None or self.pin is None:
             raise DecodeError("unasked welcome")
-        if not self._strangers.spend(now):
+        if node != self.id or not got.data.startswith(welcome_front(self.pin.group, node)):
+            raise DecodeError("not for this node")
+        if not self._strangers.spend(got.now):
             raise DecodeError("too many strangers")
         welcome = decode_welcome(self._asker.read_answer(answer), self._asker.transcript, self._verifier)
         if (welcome.term, welcome.boot) < (self.membership.term, self.membership.boot):
@@ -283,8 +284,8 @@ class Listener:
         self._asker = self._hello_at = None
         self._hellos = 0
         self._join_lanes(welcome)
-        self._heard(now)
-        self._report_in(now, 0.0)
+        self._heard(got.now)
+        self._report_in(got.now, 0.0)
 
     # How it decides
 
@@ -352,9 +353,6 @@ class Listener:
         self._verifier = Verifier(pin.signing_key)
         self._up_keys.clear()
 
-    def _group(self) -> bytes:
-        return self.pin.group if self.pin else b""
-
     def _heard(self, now: float) -> None:
         self.heard_at = now
         self._gaps.heard()
@@ -394,7 +392,8 @@ class Listener:
         self._ask_in(now, hello_delay(self._hellos, self._chance()))
 
     def _say(self, kind: Kind, plaintext: bytes) -> None:
-        assert self.pin and self._verifier
+        assert self.pin is not None
+        assert self._verifier is not None
         key = self._up_keys.get(kind)
         if key is None:
             boots = (self.membership.term, self.membership.boot, self.me.boot)

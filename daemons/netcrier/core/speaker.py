@@ -20,7 +20,17 @@ from typing import Protocol, TypeVar
 
 from netcrier.core.admission import Admission, GroupKeys
 from netcrier.core.delivery import Delivery, Receipt, State
-from netcrier.core.events import Address, Completed, Datagram, Enrolling, MasterEvent, NodeChanged, NodeRow, ReceiptsIn
+from netcrier.core.events import (
+    Address,
+    Completed,
+    Datagram,
+    Enrolling,
+    MasterEvent,
+    NodeChanged,
+    NodeRow,
+    ReceiptsIn,
+    Received,
+)
 from netcrier.core.outbox import OutLane
 from netcrier.core.pacing import (
     BEACON_IDLE,
@@ -48,6 +58,7 @@ from netcrier.wire.solicit import Solicit, bitmaps, encode_solicit
 
 _BEACONS_REMEMBERED = 64
 _DELIVERIES_REMEMBERED = 10_000
+_CALLS_AFTER_BOOT = 6
 _T = TypeVar("_T")
 
 
@@ -111,7 +122,7 @@ class Speaker:
         self._wanted: dict[MessageId, set[int]] = {}
         self._gather_at: float | None = None
         self._solicit_at: float | None = None
-        self._readers: dict[Kind, Callable[[bytes, Address, float, int], None]] = {
+        self._readers: dict[Kind, Callable[[Received], None]] = {
             Kind.HELLO: self._on_hello,
             Kind.REPORT: self._on_report,
             Kind.REQUEST: self._on_request,
@@ -148,9 +159,10 @@ class Speaker:
         self._beacon_at = now + beacon_delay(0)
         self._solicit_soon(now + self.window + self._meter.timeout)
 
-    def restore(self, delivery: Delivery) -> None:
+    def restore(self, delivery: Delivery, now: float) -> None:
         """A message of an earlier run, from the store."""
         self._track(delivery)
+        self._solicit_soon(now + BEACON_IDLE)
 
     def enlist(self, row: NodeRow) -> None:
         """A node from the store, or one whose row has changed."""
@@ -172,16 +184,16 @@ class Speaker:
         for delivery in self.deliveries.values():
             delivery.forget(node.row.index)
 
-    def receive_datagram(self, data: bytes, address: Address, now: float, now_us: int) -> None:
-        """One datagram from the network; `now` is monotone seconds, `now_us` the clock in microseconds since 1970."""
+    def receive(self, got: Received) -> None:
+        """One datagram from the network."""
         try:
-            front = read_front(data)
+            front = read_front(got.data)
             reader = self._readers.get(front.kind)
             if reader is None:
                 raise DecodeError("not for a master")
             if front.group != self.me.group:
                 raise DecodeError("other group")
-            reader(data, address, now, now_us)
+            reader(got)
         except DecodeError as error:
             self.refused[error.reason] += 1
 
@@ -210,27 +222,27 @@ class Speaker:
 
     # What the network brings
 
-    def _on_hello(self, data: bytes, address: Address, now: float, now_us: int) -> None:
+    def _on_hello(self, got: Received) -> None:
         spans = tuple(self.lanes.values())
-        event = self.admission.hello(data, address, now, now_us, (self.me.term, self.me.boot), spans)
+        event = self.admission.hello(got.data, got.source, got.now, got.now_us, (self.me.term, self.me.boot), spans)
         self._events.append(event)
 
-    def _on_report(self, data: bytes, address: Address, now: float, now_us: int) -> None:
-        node, report = self._from_node(data, decode_report)
-        self._fresh(node, report.counter, address, now, now_us)
+    def _on_report(self, got: Received) -> None:
+        node, report = self._from_node(got.data, decode_report)
+        self._fresh(node, report.counter, got.source, got.now, got.now_us)
         sent = self._beacon_times.get(report.beacon_counter)
         if sent is not None:
-            node.rtt = max(0.0, now - sent - report.held_us / 1e6)
+            node.rtt = max(0.0, got.now - sent - report.held_us / 1e6)
         node.drops = report.drops
-        receipts = [receipt for lane in report.lanes for receipt in self._lane_report(node, lane, now)]
+        receipts = [receipt for lane in report.lanes for receipt in self._lane_report(node, lane, got.now)]
         if receipts:
             self._learn(node, receipts)
             self._events.append(ReceiptsIn(tuple(receipts)))
             self._complete(receipts)
 
-    def _on_request(self, data: bytes, address: Address, now: float, now_us: int) -> None:
-        node, request = self._from_node(data, decode_request)
-        self._fresh(node, request.counter, address, now, now_us)
+    def _on_request(self, got: Received) -> None:
+        node, request = self._from_node(got.data, decode_request)
+        self._fresh(node, request.counter, got.source, got.now, got.now_us)
         lane = self.lanes.get(request.lane)
         if lane is None or request.term != self.me.term:
             raise DecodeError("other term")
@@ -241,7 +253,7 @@ class Speaker:
                     raise DecodeError("too many repairs")
                 self._wanted.setdefault(identity, set()).add(node.row.index)
         if self._wanted and self._gather_at is None:
-            self._gather_at = now + GATHER
+            self._gather_at = got.now + GATHER
 
     # How it decides
 
@@ -377,7 +389,7 @@ class Speaker:
             self._solicit_at = at
 
     def _solicit(self, now: float) -> None:
-        """Ask the nodes that are here and whose receipt is overdue; nodes that stay silent are asked ever more rarely."""
+        """Ask the nodes whose receipt is overdue; one that stays silent is asked ever more rarely."""
         timeout = self._meter.timeout
         asked: dict[int, set[int]] = {}
         highest: dict[int, int] = {}
@@ -386,7 +398,7 @@ class Speaker:
             due = delivery.sent_at + self.window + timeout
             for index in delivery.outstanding:
                 node = self.roster.at(index)
-                if node is None or not self.roster.here(node, now):
+                if node is None or not self._worth_asking(node, now):
                     continue
                 at = max(due, node.solicit_at)
                 if at > now:
@@ -403,6 +415,10 @@ class Speaker:
                 node.solicited += 1
                 later.append(node.solicit_at)
         self._solicit_at = min(later, default=None)
+
+    def _worth_asking(self, node: Node, now: float) -> bool:
+        """Whether the node is here, or may have been here before this boot."""
+        return self.roster.here(node, now) or (node.heard_at is None and node.solicited < _CALLS_AFTER_BOOT)
 
     def _say_solicit(self, lane: int, sequence: int, indexes: set[int]) -> None:
         alone = self.roster.at(next(iter(indexes))) if len(indexes) == 1 else None

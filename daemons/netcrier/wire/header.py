@@ -93,7 +93,7 @@ def open_down(datagram: bytes, keys: Mapping[int, SealKey]) -> bytes:
 def up_key(
     shared: bytes, kind: Kind, group: GroupId, master: MasterId, boots: tuple[int, int, int], node: NodeId
 ) -> SealKey:
-    """The key of one kind from one node. `shared`: static X25519 secret; `boots`: master's term and boot, node's boot."""
+    """The key of one kind from one node. `shared`: static X25519 secret; `boots`: master's term, boot, node's boot."""
     info = Writer().put(b"netcrier 1 up").uint(kind, 1).put(master).put(node)
     for number in boots:
         info.uint(number, 4)

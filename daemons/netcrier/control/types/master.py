@@ -1,0 +1,253 @@
+"""What masterd's control socket speaks."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class NodeCounts(Struct, frozen=True, kw_only=True):
+    """How many nodes are in which state."""
+
+    known: int
+    """Enrolled nodes, here or away."""
+    here: int
+    """Heard within three presence intervals."""
+    away: int
+    """Known and silent for longer."""
+    waiting: int
+    """Not yet approved."""
+    duplicate: int
+    """One identity used by two machines; not counted as known."""
+
+
+class LastMessage(Struct, frozen=True, kw_only=True):
+    """The newest message of this master."""
+
+    id: str
+    """As `1284` or `u7`."""
+    sent: float
+    """Epoch seconds of the first datagram."""
+    expected: int
+    """Nodes that were to receive it."""
+    received: int
+    """Receipts that are in."""
+    complete_ms: float | None = None
+    """Milliseconds from the first datagram to the last receipt; None while some are missing."""
+
+
+class AwayNode(Struct, frozen=True):
+    """A node that is silent."""
+
+    name: str
+    """Its host name."""
+    seen: float | None = None
+    """Epoch seconds when it was last heard; None if not since this start."""
+
+
+class Carrier(Struct, frozen=True, kw_only=True):
+    """One way by which datagrams leave."""
+
+    kind: str
+    """`broadcast`, `multicast` or `unicast`."""
+    interface: str
+    """The interface, or empty where the routing table decides."""
+    address: str
+    """Where datagrams are sent, as `10.0.7.255:12345`."""
+
+
+class MasterStatus(Struct, frozen=True, kw_only=True):
+    """The result of masterd's `status`."""
+
+    version: str
+    """The daemon's version."""
+    pid: int
+    """The daemon's process id."""
+    started: float
+    """Epoch seconds."""
+    group: str
+    """The group's name."""
+    group_id: str
+    """Hex."""
+    master: str
+    """Hex id of the master's signing key."""
+    open: bool
+    """Whether nodes may join without a token: anyone on the LAN can then read."""
+    epoch: int
+    """The group key's epoch."""
+    term: int
+    """The term in which messages are numbered."""
+    boot: int
+    """This start's boot number."""
+    nodes: NodeCounts
+    """How many nodes there are."""
+    last: LastMessage | None = None
+    """The newest message, if there is one."""
+    away: list[AwayNode]
+    """Silent nodes, the longest silent first; at most 100."""
+    carriers: list[Carrier]
+    """The ways in use."""
+    window_ms: float
+    """The receipt window in force, milliseconds."""
+    counters: dict[str, int]
+    """Datagrams and refusals by reason."""
+    warnings: list[str]
+    """What the operator should know, one sentence each."""
+
+
+class BroadcastRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of `broadcast`."""
+
+    body: bytes
+    """The message."""
+    request: str
+    """Unique text made by the client: a repetition within a day returns the first message and sends nothing."""
+    lane: int = 0
+    """0 the queue, 1 urgent."""
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """The result of `broadcast`: the message is durable and its first datagram on its way."""
+
+    id: str
+    """As `1285` or `u7`."""
+    term: int
+    """The term of its number."""
+    lane: int
+    """0 the queue, 1 urgent."""
+    sequence: int
+    """Its number in the lane."""
+    sent: float
+    """Epoch seconds."""
+    expected: int
+    """Nodes that are to receive it."""
+    repeated: bool = False
+    """Whether this request was already carried out and the reply names the first message."""
+
+
+class ReceiptsRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of `receipts` and `receipts.follow`."""
+
+    id: str
+    """The message, as `1284`, `#1284`, `u7` or `3/1284`."""
+
+
+class ReceiptRow(Struct, frozen=True, kw_only=True):
+    """What is known of one message at one node."""
+
+    node: str
+    """The node's hex id."""
+    name: str
+    """Its host name."""
+    state: str
+    """`received`, `delivered`, `pending`, `offline`, `refused`, `expired` or `missed`."""
+    after_ms: float | None = None
+    """Milliseconds from the first datagram to the receipt; None without one."""
+    seen: float | None = None
+    """Epoch seconds when the node was last heard."""
+
+
+class Receipts(Struct, frozen=True, kw_only=True):
+    """The result of `receipts`."""
+
+    id: str
+    """The message."""
+    sent: float
+    """Epoch seconds."""
+    size: int
+    """Bytes of the body."""
+    expected: int
+    """Nodes that were to receive it."""
+    received: int
+    """Receipts that are in."""
+    rows: list[ReceiptRow]
+    """One for each expected node, by name."""
+
+
+class NodeRow(Struct, frozen=True, kw_only=True):
+    """One node of the roster."""
+
+    node: str
+    """Hex id."""
+    name: str
+    """Host name."""
+    address: str
+    """The address it was last heard from, or empty."""
+    state: str
+    """`here`, `away`, `waiting` or `duplicate`."""
+    seen: float | None = None
+    """Epoch seconds when it was last heard."""
+    rtt_ms: float | None = None
+    """Round trip in milliseconds; None before it was measured."""
+    behind: int = 0
+    """Messages sent and not yet acknowledged by it."""
+    via: str = ""
+    """The carrier that reaches it."""
+    tags: dict[str, str] = {}
+    """Its tags."""
+    trust: str = ""
+    """`token`, `first-use`, or `approved`."""
+
+
+class Nodes(Struct, frozen=True):
+    """The result of `nodes`."""
+
+    rows: list[NodeRow]
+    """By name."""
+
+
+class NodeRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of `node.approve` and `node.forget`."""
+
+    node: str
+    """Host name, or the hex id or an unambiguous beginning of it."""
+
+
+class SentMessagesRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of masterd's `messages`."""
+
+    limit: int = 20
+    """How many of the newest, 1 to 1000."""
+
+
+class SentRow(Struct, frozen=True, kw_only=True):
+    """One message that this master sent."""
+
+    id: str
+    """As `1284`."""
+    sent: float
+    """Epoch seconds."""
+    size: int
+    """Bytes of the body."""
+    body: bytes
+    """The body, at most its first 16 KiB."""
+    expected: int
+    """Nodes that were to receive it."""
+    received: int
+    """Receipts that are in."""
+
+
+class SentMessages(Struct, frozen=True):
+    """The result of masterd's `messages`."""
+
+    rows: list[SentRow]
+    """The oldest first."""
+
+
+class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of `token.create`."""
+
+    ttl: float | None = None
+    """Seconds for which it can be used; None: until it is replaced."""
+    once: bool = False
+    """Whether one node only may use it."""
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """The result of `token.create`."""
+
+    token: str
+    """The join token: a secret."""
+    closed_now: bool
+    """Whether this call closed the group, which was open until now."""
+    expires: float | None = None
+    """Epoch seconds, or None."""

@@ -1,0 +1,111 @@
+"""What noded's control socket speaks."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class LastReceived(Struct, frozen=True):
+    """The newest message of this node."""
+
+    id: str
+    """As `1284` or `u7`."""
+    received: float
+    """Epoch seconds."""
+
+
+class NodeStatus(Struct, frozen=True, kw_only=True):
+    """The result of noded's `status`."""
+
+    version: str
+    """The daemon's version."""
+    pid: int
+    """The daemon's process id."""
+    started: float
+    """Epoch seconds."""
+    node: str
+    """Hex id of the node's key."""
+    name: str
+    """The node's host name as the master sees it."""
+    state: str
+    """`listening` (no master heard), `joining`, `waiting` (closed group, not approved) or `enrolled`."""
+    group: str | None = None
+    """The group's name."""
+    master: str | None = None
+    """Hex id of the master's signing key."""
+    trust: str
+    """`none`, `first-use` or `token`."""
+    open: bool | None = None
+    """Whether the group is open: anyone on the LAN can then read. None while unknown."""
+    last: LastReceived | None = None
+    """The newest message, if there is one."""
+    received: int
+    """Messages in the journal."""
+    behind: int
+    """Messages that the master has sent and this node has not yet."""
+    counters: dict[str, int]
+    """Datagrams and refusals by reason."""
+    warnings: list[str]
+    """What the operator should know, one sentence each."""
+
+
+class ReceivedMessagesRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of noded's `messages`."""
+
+    limit: int = 20
+    """How many, 1 to 1000: the newest, or with `after` the next."""
+    after: int | None = None
+    """Only those whose `n` is higher."""
+
+
+class FollowRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of `messages.follow`."""
+
+    after: int | None = None
+    """Begin with the message after this `n`; None: with the next that comes."""
+
+
+class ReceivedRow(Struct, frozen=True, kw_only=True):
+    """One message in the node's journal."""
+
+    n: int
+    """Its place in the journal: rises by one."""
+    id: str
+    """As `1284`."""
+    sent: float
+    """Epoch seconds by the master's clock."""
+    received: float
+    """Epoch seconds by the node's clock."""
+    size: int
+    """Bytes of the body."""
+    sha256: str
+    """Hex, of the whole body."""
+    body: bytes
+    """The body."""
+    trust: str
+    """How the node came to trust the master: `token` or `first-use`."""
+
+
+class ReceivedMessages(Struct, frozen=True):
+    """The result of noded's `messages`."""
+
+    rows: list[ReceivedRow]
+    """By `n`."""
+
+
+class JoinRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of `join`."""
+
+    token: str
+    """The join token: a secret."""
+
+
+class Joined(Struct, frozen=True, kw_only=True):
+    """The result of `join`: the token is stored, the node now asks that master."""
+
+    group: str
+    """The group's name."""
+    master: str
+    """Hex id of the master's signing key."""
+    changed: bool
+    """Whether the node followed another master, or none, before."""

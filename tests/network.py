@@ -1,0 +1,192 @@
+"""An in-memory network: one master's machine and many nodes' machines, invented time, loss from a seed.
+
+Every step that a shell makes durable is made at once here; `Network.crash_*` rebuilds a machine from what was kept.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from netcrier.core.admission import GroupKeys
+from netcrier.core.delivery import Receipt
+from netcrier.core.events import (
+    Address,
+    Completed,
+    Datagram,
+    Enrolled,
+    Enrolling,
+    NodeChanged,
+    NodeRow,
+    Pin,
+    Received,
+    ReceiptsIn,
+    Waiting,
+)
+from netcrier.core.inbox import Arrival, Lane
+from netcrier.core.listener import Listener, Membership, Self
+from netcrier.core.outbox import OutLane
+from netcrier.core.speaker import Composed, Identity, Speaker
+from netcrier.ids import LANES, GroupId, MessageId
+from netcrier.wire.envelope import AgreementKey, Signer
+
+MASTER: Address = ("10.0.0.1", 12346)
+GROUP = GroupId(b"groupgrp")
+EPOCH_US = 1_700_000_000_000_000
+
+
+@dataclass
+class Shelf:
+    """A store in memory."""
+
+    kept: dict[MessageId, bytes] = field(default_factory=dict)
+
+    def signed_message(self, identity: MessageId) -> bytes | None:
+        return self.kept.get(identity)
+
+
+class Node:
+    """A listener with its disk: journal, log, pin."""
+
+    def __init__(self, number: int, chance: random.Random) -> None:
+        self.address: Address = (f"10.0.{number // 250 + 1}.{number % 250 + 1}", 12345)
+        self.key = AgreementKey(chance.randbytes(32))
+        self.number, self.boot, self.chance = number, 0, chance
+        self.pin: Pin | None = None
+        self.membership = Membership()
+        self.lanes: tuple[Lane, ...] = ()
+        self.journal: dict[MessageId, Arrival] = {}
+        self.log: list[MessageId] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start, or start again from what is on the disk."""
+        self.boot += 1
+        me = Self(self.key, self.boot, bytes(16), f"node{self.number}")
+        self.listener = Listener(
+            me, self.pin, self.membership, self.lanes, self.chance.random, self.chance.randbytes
+        )
+
+    def settle(self, now: float) -> None:
+        """Do what the shell does: keep what events say, commit the batch, write the log."""
+        while self.listener.next_event() is not None:
+            self.pin, self.membership = self.listener.pin, self.listener.membership
+            self.lanes = self.listener.inbox.lanes
+        while (batch := self.listener.take_batch()) is not None:
+            for arrival in batch.arrivals:
+                assert arrival.message.id not in self.journal
+                self.journal[arrival.message.id] = arrival
+            self.log += batch.released
+            self.listener.committed(batch, now)
+            self.lanes = self.listener.inbox.lanes
+            for lane in batch.lanes:
+                self.listener.delivered(lane.lane, lane.mark, now)
+
+
+class Network:
+    """Carries datagrams with a delay of 100 µs; `lose` decides for each (data, to master) whether it is lost."""
+
+    def __init__(self, nodes: int, seed: int, loss: float = 0.0, is_open: bool = True) -> None:
+        self.chance = random.Random(seed)
+        self.lose: Callable[[bytes, bool], bool] = lambda _data, _up: self.chance.random() < loss
+        self.now = 100.0
+        self.shelf = Shelf()
+        self.rows: dict[bytes, NodeRow] = {}
+        self.receipts: list[Receipt] = []
+        self.completed: list[Completed] = []
+        self.waiting: list[NodeRow] = []
+        self.signer = Signer(self.chance.randbytes(32))
+        self.agreement = AgreementKey(self.chance.randbytes(32))
+        self.keys = GroupKeys(1, self.chance.randbytes(32), is_open)
+        self.boot = 0
+        self.lanes = [OutLane(lane) for lane in LANES]
+        self.start_master()
+        self.nodes = [Node(number, self.chance) for number in range(nodes)]
+        self.sent: list[bytes] = []
+        self._flights: list[tuple[float, int, bytes, Address, Node | None]] = []
+        self._order = 0
+
+    def start_master(self) -> None:
+        """Start, or start again from what is on the disk."""
+        self.boot += 1
+        me = Identity(GROUP, "lab", self.signer, self.agreement, 1, self.boot, 12346)
+        self.master = Speaker(me, self.keys, self.lanes, self.shelf, self.chance.randbytes)
+        for row in self.rows.values():
+            self.master.enlist(row)
+
+    @property
+    def now_us(self) -> int:
+        return EPOCH_US + int(self.now * 1e6)
+
+    def broadcast(self, body: bytes, lane: int = 0) -> Composed:
+        """Compose, commit, publish."""
+        composed = self.master.compose(lane, body, self.now_us)
+        self.shelf.kept[composed.id] = composed.plaintext
+        self.master.publish(composed, self.now)
+        return composed
+
+    def inject(self, data: bytes, to: Node | None, source: Address = ("10.9.9.9", 4444)) -> None:
+        """An attacker's datagram, to a node or (None) to the master."""
+        self._order += 1
+        self._flights.append((self.now, self._order, data, source, to))
+
+    def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass, or until a condition holds."""
+        end = self.now + seconds
+        self._pump()
+        while self.now < end and not until():
+            times = [self.master.timer, end, *(flight[0] for flight in self._flights)]
+            times += [node.listener.timer for node in self.nodes if node.listener.timer is not None]
+            self.now = max(self.now, min(times))
+            self._pump()
+
+    def _pump(self) -> None:
+        due = sorted(flight for flight in self._flights if flight[0] <= self.now)
+        self._flights = [flight for flight in self._flights if flight[0] > self.now]
+        for _, _, data, source, node in due:
+            got = Received(data, source, self.now, self.now_us)
+            if node is None:
+                self.master.receive(got)
+            else:
+                node.listener.receive(got)
+        if self.master.timer <= self.now:
+            self.master.handle_timer(self.now, self.now_us)
+        self._settle_master()
+        for datagram in self.master.datagrams_to_send():
+            self._carry_down(datagram)
+        for node in self.nodes:
+            node.settle(self.now)
+            if node.listener.timer is not None and node.listener.timer <= self.now:
+                node.listener.handle_timer(self.now)
+            for datagram in node.listener.datagrams_to_send():
+                if not self.lose(datagram.data, True):
+                    self._order += 1
+                    self._flights.append((self.now + 1e-4, self._order, datagram.data, node.address, None))
+
+    def _carry_down(self, datagram: Datagram) -> None:
+        self.sent.append(datagram.data)
+        for node in self.nodes:
+            if datagram.to in (None, node.address) and not self.lose(datagram.data, False):
+                self._order += 1
+                self._flights.append((self.now + 1e-4, self._order, datagram.data, MASTER, node))
+
+    def _settle_master(self) -> None:
+        while (event := self.master.next_event()) is not None:
+            match event:
+                case Enrolling():
+                    self.rows[event.row.id] = event.row
+                    self.master.admit(event)
+                case Waiting():
+                    self.waiting.append(event.row)
+                    self.master.enlist(event.row)
+                    self.master.admission.settled(event.row.id)
+                case NodeChanged():
+                    self.rows[event.row.id] = event.row
+                case ReceiptsIn():
+                    self.receipts += event.receipts
+                case Completed():
+                    self.completed.append(event)
+
+
+__all__ = ["EPOCH_US", "GROUP", "MASTER", "Enrolled", "Network", "Node"]

@@ -20,8 +20,8 @@ from netcrier.core.events import (
     NodeChanged,
     NodeRow,
     Pin,
-    Received,
     ReceiptsIn,
+    Received,
     Waiting,
 )
 from netcrier.core.inbox import Arrival, Lane
@@ -158,7 +158,7 @@ class Network:
         for node in self.nodes:
             node.settle(self.now)
             if node.listener.timer is not None and node.listener.timer <= self.now:
-                node.listener.handle_timer(self.now)
+                node.listener.handle_timer(self.now, self.now_us)
             for datagram in node.listener.datagrams_to_send():
                 if not self.lose(datagram.data, True):
                     self._order += 1

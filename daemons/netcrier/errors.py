@@ -23,6 +23,10 @@ class UsageError(NetcrierError):
     """The caller's fault: a request that cannot be carried out as it stands. Says what to do instead."""
 
 
+class NotFoundError(UsageError):
+    """The caller names something that does not exist."""
+
+
 class ConfigError(NetcrierError):
     """The operator's fault: a file, key or value that the daemon cannot start with (exit 78)."""
 

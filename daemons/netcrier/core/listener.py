@@ -201,7 +201,7 @@ class Listener:
         times = (self._hello_at, self._report_at, self._presence_at, self._gaps.timer)
         return min((at for at in times if at is not None), default=None)
 
-    def handle_timer(self, now: float) -> None:
+    def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
         """Say what is due."""
         if self._hello_at is not None and self._hello_at <= now:
             self._say_hello(now)

@@ -1,0 +1,18 @@
+"""`masterd`: the master's daemon."""
+
+from __future__ import annotations
+
+import sys
+
+from netcrier.masterd.app import App
+from netcrier.masterd.config import Config
+from netcrier.runtime.program import run
+
+
+def main() -> int:
+    """Exit status: 0, 75 temporary, 77 missing capability, 78 bad configuration."""
+    return run("masterd", Config, App)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

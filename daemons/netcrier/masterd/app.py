@@ -1,0 +1,333 @@
+"""masterd: couples the speaker to its socket, its store and its log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from netcrier.control.methods import MASTERD, AnyMethod
+from netcrier.control.types.shared import Reloaded
+from netcrier.core.admission import Grant, GroupKeys
+from netcrier.core.delivery import Delivery, Receipt, State
+from netcrier.core.events import Address, Completed, Enrolling, NodeChanged, NodeRow, ReceiptsIn, Waiting
+from netcrier.core.roster import Node
+from netcrier.core.speaker import Composed, Identity, Speaker
+from netcrier.errors import StoreError, UsageError
+from netcrier.ids import LANES, MessageId
+from netcrier.masterd import handlers, identity
+from netcrier.masterd.carriers import Carriers, choose, listed
+from netcrier.masterd.config import Config
+from netcrier.masterd.event_log import EventLog
+from netcrier.masterd.store import Store, Stored
+from netcrier.runtime.interfaces import interfaces
+from netcrier.runtime.logs import JsonLog
+from netcrier.runtime.program import Place
+from netcrier.runtime.store import Writer
+from netcrier.runtime.udp import Pump, UdpPort, clock_us
+from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer
+from netcrier.wire.hello import TOKEN_ID_SIZE
+from netcrier.wire.token import Token, encode_token
+
+_log = logging.getLogger("masterd")
+_COMMIT_EVERY = 0.020
+_CARRIERS_EVERY = 5.0
+_PRUNE_EVERY = 600.0
+
+
+class App:
+    """The master's daemon."""
+
+    methods: Mapping[str, AnyMethod] = MASTERD
+    speaker: Speaker
+    store: Store
+    port: UdpPort
+    carriers: Carriers
+
+    def __init__(self, config: Config, place: Place) -> None:
+        self.config, self.place = config, place
+        self.started = time.time()
+        self.store_error = ""
+        self.newest: MessageId | None = None
+        self.completed: dict[MessageId, float] = {}
+        self._writer = Writer("store")
+        self._sending = asyncio.Lock()
+        self._receipts: list[Receipt] = []
+        self._rows: dict[bytes, NodeRow] = {}
+        self._commit_due = False
+        self._followers: dict[MessageId, set[asyncio.Queue[Receipt]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.handlers: Mapping[str, Any] = handlers.Handlers(self).table
+
+    # The App protocol
+
+    async def start(self) -> None:
+        """Open the port, the store and the log; say nothing before the boot number is on disk."""
+        config, state = self.config, self.place.state_dir
+        self._unicast = listed(config.nodes, config.node_port)
+        self.port = UdpPort(config.port, "masterd")
+        keys = identity.load_or_make(state / "identity")
+        self.store = Store(state / "store.sqlite")
+        term, boot = self.store.begin_boot()
+        me = Identity(
+            keys.group, config.group, Signer(keys.signing_secret), AgreementKey(keys.agreement_secret),
+            term, boot, config.port,
+        )  # fmt: skip
+        self.speaker = Speaker(me, self.store.group_keys(), self.store.lanes(term), self.store, secrets.token_bytes)
+        self.speaker.admission.grants = self.store.grants()
+        self._restore(term)
+        path = None if config.log.stdout else self.place.log_dir / "messages.log"
+        self._event_log = EventLog(JsonLog(path, stdout=config.log.stdout), self.speaker.roster)
+        self._choose_carriers()
+        self._pump = Pump(self.speaker, self.port, self._everyone, self._settle)
+        self._spawn(self._every(_CARRIERS_EVERY, self._choose_carriers))
+        self._spawn(self._every(_PRUNE_EVERY, self._prune))
+        _log.info("master %s, group %s, boot %d", self.speaker.id.hex()[:8], config.group, boot)
+
+    async def stop(self) -> None:
+        """Commit the receipts that are in."""
+        self._pump.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._commit()
+        self._writer.close()
+        self.store.close()
+        self._event_log.close()
+        self.port.close()
+
+    def reload(self, config: Config) -> Reloaded:
+        """The carriers can change while it runs."""
+        fields = [name for name in config.__struct_fields__ if getattr(config, name) != getattr(self.config, name)]
+        live = [name for name in fields if name in ("interfaces", "nodes", "keep_messages")]
+        self._unicast = listed(config.nodes, config.node_port)
+        self.config = msgspec.structs.replace(self.config, **{name: getattr(config, name) for name in live})
+        self._choose_carriers()
+        return Reloaded(changed=live, needs_restart=[name for name in fields if name not in live])
+
+    def reopen_logs(self) -> None:
+        """Write to new files, after a rotation."""
+        self._event_log.reopen()
+
+    def summary(self) -> str:
+        """One line for `systemctl status`."""
+        now = asyncio.get_running_loop().time()
+        here = sum(self.speaker.roster.here(node, now) for node in self.speaker.roster)
+        return f"{here} of {len(self.speaker.roster.members())} nodes here, last message {self.newest or 'none'}"
+
+    # What the handlers call
+
+    async def broadcast(self, body: bytes, lane: int, request: str) -> tuple[Stored, int, bool]:
+        """The message, how many nodes it is expected by, and whether the request had been made before."""
+        if lane not in LANES:
+            raise UsageError(f"lane {lane}: there are 0 (the queue) and 1 (urgent)")
+        async with self._sending:
+            known = self.store.by_request(request)
+            if known:
+                return known, len(self.store.outcomes(known.number)), True
+            composed = self.speaker.compose(lane, body, clock_us())
+            try:
+                await self._writer.run(self.store.add_message, composed, request)
+            except StoreError as error:
+                self.speaker.withdraw(composed)
+                self._store_failed(error)
+                raise
+            self._publish(composed, len(body))
+        return Stored(0, composed.id, composed.sent_us, body), len(composed.expected), False
+
+    async def follow(self, message: MessageId) -> AsyncIterator[Receipt]:
+        """Receipts of a message: those that are in, then the others as they come; ends with the last."""
+        queue: asyncio.Queue[Receipt] = asyncio.Queue()
+        followers = self._followers.setdefault(message, set())
+        followers.add(queue)
+        try:
+            await self._commit()
+            stored = self.store.message(message)
+            outcomes = self.store.outcomes(stored.number) if stored else []
+            left = {outcome.index for outcome in outcomes if outcome.after_us is None}
+            for outcome in outcomes:
+                if outcome.after_us is not None:
+                    yield Receipt(message, outcome.index, outcome.state, outcome.after_us / 1e6)
+            while left:
+                receipt = await queue.get()
+                if receipt.index in left:
+                    left.discard(receipt.index)
+                    yield receipt
+        finally:
+            followers.discard(queue)
+            if not followers:
+                self._followers.pop(message, None)
+
+    async def make_token(self, ttl: float | None, once: bool) -> tuple[str, bool, int | None]:
+        """Token, whether the group was open until now, and when the token expires (µs since 1970)."""
+        speaker, admission = self.speaker, self.speaker.admission
+        expires = None if ttl is None else clock_us() + int(ttl * 1e6)
+        grant = Grant(os.urandom(TOKEN_ID_SIZE), os.urandom(KEY_SIZE), expires, once)
+        closing = admission.keys.open
+        if closing:
+            keys = GroupKeys(admission.keys.epoch + 1, os.urandom(KEY_SIZE), is_open=False)
+            rows = [
+                replace(node.row, trust="waiting", approved=False)
+                for node in speaker.roster
+                if node.row.trust == "first-use"
+            ]
+            await self._writer.run(self.store.close_group, keys, grant, rows)
+            for row in rows:
+                speaker.enlist(row)
+            admission.keys = keys
+        else:
+            await self._writer.run(self.store.keep_grant, grant)
+        admission.grants[grant.id] = grant
+        me = speaker.me
+        token = Token(me.group, me.signer.public, me.agreement.public, me.port, grant.id, grant.secret, me.group_name)
+        return encode_token(token), closing, expires
+
+    async def approve(self, node: Node) -> None:
+        """Let a waiting node in; it gets the key at its next hello."""
+        row = replace(node.row, trust="approved", approved=True)
+        await self._writer.run(self.store.keep_nodes, [row])
+        self.speaker.enlist(row)
+
+    async def forget(self, node: Node) -> None:
+        """Expect nothing more from the node."""
+        await self._writer.run(self.store.forget_node, node.row)
+        self.speaker.forget(node)
+
+    async def settle_receipts(self) -> None:
+        """The store has every receipt that is in."""
+        await self._commit()
+
+    # How it works
+
+    def _restore(self, term: int) -> None:
+        for row in self.store.nodes():
+            self.speaker.enlist(row)
+        newest = self.store.newest(1)
+        self.newest = newest[0].id if newest else None
+        now, now_us = asyncio.get_running_loop().time(), clock_us()
+        for stored in self.store.unfinished():
+            if stored.id.term == term:
+                states = {outcome.index: outcome.state for outcome in self.store.outcomes(stored.number)}
+                sent_at = now - max(0, now_us - stored.sent_us) / 1e6
+                self.speaker.restore(Delivery(stored.id, states, sent_at, states), now)
+
+    def _publish(self, composed: Composed, size: int) -> None:
+        self.newest = composed.id
+        self.speaker.publish(composed, asyncio.get_running_loop().time())
+        self._pump.flush()
+        self._event_log.sent(composed, size)
+
+    def _everyone(self) -> list[Address]:
+        return [way.address for way in self.carriers.ways]
+
+    def _choose_carriers(self) -> None:
+        self.carriers = choose(interfaces(), self.config.interfaces, self.config.node_port, self._unicast)
+        self.speaker.addresses = self.carriers.answers
+
+    def _settle(self) -> None:
+        while (event := self.speaker.next_event()) is not None:
+            match event:
+                case Enrolling():
+                    self._spawn(self._admit(event))
+                case Waiting(row):
+                    self._spawn(self._let_wait(row))
+                case NodeChanged(row):
+                    self._rows[row.id] = row
+                    self._commit_soon()
+                case ReceiptsIn(receipts):
+                    self._receipts += receipts
+                    self._tell(receipts)
+                    self._commit_soon()
+                case Completed(message, expected, after):
+                    self._event_log.completed(message, expected, after)
+                    self._remember(message, after)
+
+    def _tell(self, receipts: tuple[Receipt, ...]) -> None:
+        for receipt in receipts:
+            if receipt.state is State.RECEIVED or receipt.state is State.DELIVERED:
+                self._event_log.receipt(receipt)
+            for queue in self._followers.get(receipt.message, ()):
+                queue.put_nowait(receipt)
+
+    def _remember(self, message: MessageId, after: float) -> None:
+        self.completed[message] = after
+        if len(self.completed) > self.config.keep_messages:
+            del self.completed[next(iter(self.completed))]
+
+    async def _admit(self, event: Enrolling) -> None:
+        grant = self.speaker.admission.grants.get(event.token) if event.token else None
+        if grant and grant.used_by is None:
+            grant = replace(grant, used_by=event.row.id)
+        try:
+            await self._writer.run(self.store.keep_nodes, [event.row], grant)
+        except StoreError as error:
+            self._store_failed(error)
+            self.speaker.admission.settled(event.row.id)
+            return
+        if grant:
+            self.speaker.admission.grants[grant.id] = grant
+        known = self.speaker.roster.get(event.row.id) is not None
+        self.speaker.admit(event)
+        self._pump.flush()
+        if not known:
+            _log.info("node %s (%s) joins by %s", event.row.name, event.row.id.hex()[:8], event.row.trust)
+
+    async def _let_wait(self, row: NodeRow) -> None:
+        try:
+            await self._writer.run(self.store.keep_nodes, [row])
+            self.speaker.enlist(row)
+        except StoreError as error:
+            self._store_failed(error)
+        self.speaker.admission.settled(row.id)
+
+    def _commit_soon(self) -> None:
+        if not self._commit_due:
+            self._commit_due = True
+            asyncio.get_running_loop().call_later(_COMMIT_EVERY, lambda: self._spawn(self._commit()))
+
+    async def _commit(self) -> None:
+        self._commit_due = False
+        receipts, self._receipts = self._receipts, []
+        rows, self._rows = self._rows, {}
+        try:
+            if rows:
+                await self._writer.run(self.store.keep_nodes, list(rows.values()))
+            if receipts:
+                await self._writer.run(self.store.add_receipts, receipts)
+            self.store_error = ""
+        except StoreError as error:
+            self._receipts = receipts + self._receipts
+            self._rows = rows | self._rows
+            self._store_failed(error)
+            asyncio.get_running_loop().call_later(1.0, self._commit_soon)
+
+    async def _every(self, seconds: float, work: Any) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            work()
+
+    def _prune(self) -> None:
+        self._spawn(self._pruned())
+
+    async def _pruned(self) -> None:
+        try:
+            await self._writer.run(self.store.prune, self.config.keep_messages)
+        except StoreError as error:
+            self._store_failed(error)
+
+    def _store_failed(self, error: StoreError) -> None:
+        if str(error) != self.store_error:
+            _log.error("%s", error)
+        self.store_error = str(error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

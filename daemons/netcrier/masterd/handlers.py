@@ -1,0 +1,272 @@
+"""masterd's answers on the control socket: request in, reply out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from netcrier.control.server import Caller
+from netcrier.control.types.master import (
+    AwayNode,
+    BroadcastRequest,
+    Carrier,
+    LastMessage,
+    MasterStatus,
+    NodeCounts,
+    NodeRequest,
+    NodeRow,
+    Nodes,
+    ReceiptRow,
+    Receipts,
+    ReceiptsRequest,
+    Sent,
+    SentMessages,
+    SentMessagesRequest,
+    SentRow,
+    Token,
+    TokenRequest,
+)
+from netcrier.control.types.shared import Done, Nothing
+from netcrier.core.delivery import State
+from netcrier.core.roster import Node
+from netcrier.errors import NotFoundError, UsageError
+from netcrier.ids import MessageId
+from netcrier.masterd.store import Outcome, Stored
+from netcrier.runtime.udp import RECEIVE_BUFFER
+from netcrier.runtime.version import VERSION
+
+if TYPE_CHECKING:
+    from netcrier.masterd.app import App
+
+_AWAY_MOST = 100
+_BODY_MOST = 16 * 1024
+
+
+def _state(app: App, node: Node) -> str:
+    if not node.row.approved:
+        return "waiting"
+    return "here" if app.speaker.roster.here(node, asyncio.get_running_loop().time()) else "away"
+
+
+def _seen(node: Node) -> float | None:
+    return node.row.seen_us / 1e6 if node.row.seen_us else None
+
+
+def _message(app: App, text: str) -> Stored:
+    try:
+        identity = MessageId.parse(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a message: one is named as 1284, or u7 for an urgent one") from None
+    stored = app.store.message(identity)
+    if stored is None:
+        raise NotFoundError(f"message {identity} is not in the store; netctl messages lists the newest")
+    return stored
+
+
+def _node(app: App, name: str) -> Node:
+    found = app.speaker.roster.find(name)
+    if not found:
+        raise NotFoundError(f"no node is named {name!r}; netctl nodes lists them")
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} nodes are named {name!r}; name one by its id: netctl nodes --json")
+    return found[0]
+
+
+def _receipt_row(app: App, index: int, state: State, after: float | None) -> ReceiptRow:
+    node = app.speaker.roster.at(index)
+    text = state.name.lower()
+    if node and state is State.PENDING and _state(app, node) == "away":
+        text = "offline"
+    return ReceiptRow(
+        node=node.row.id.hex() if node else "",
+        name=node.row.name if node else f"#{index}",
+        state=text,
+        after_ms=None if after is None else round(after * 1000, 3),
+        seen=_seen(node) if node else None,
+    )
+
+
+def _received(outcomes: list[Outcome]) -> int:
+    return sum(outcome.state is not State.PENDING for outcome in outcomes)
+
+
+def _warnings(app: App) -> list[str]:
+    found = []
+    if app.speaker.admission.keys.open:
+        found.append("the group is open: anyone on this LAN can read and join; netctl token closes it")
+    if not app.carriers.ways:
+        found.append("no interface can broadcast and no node is listed: nothing is reached")
+    if app.store_error:
+        found.append(f"{app.store_error}: broadcasts are refused")
+    if app.port.buffer < RECEIVE_BUFFER:
+        found.append(f"receive buffer {app.port.buffer} bytes: sysctl -w net.core.rmem_max={RECEIVE_BUFFER}")
+    if app.port.drops:
+        found.append(f"the kernel dropped {app.port.drops} datagrams for want of buffer; they are asked for again")
+    found += [f"sending fails: {name} ({count} times)" for name, count in app.port.errors.items()]
+    return found
+
+
+def _last(app: App) -> LastMessage | None:
+    stored = app.store.message(app.newest) if app.newest else None
+    if stored is None:
+        return None
+    delivery = app.speaker.deliveries.get(stored.id)
+    if delivery:
+        expected, received = delivery.expected, delivery.expected - len(delivery.outstanding)
+    else:
+        outcomes = app.store.outcomes(stored.number)
+        expected, received = len(outcomes), _received(outcomes)
+    after = app.completed.get(stored.id)
+    return LastMessage(
+        id=str(stored.id),
+        sent=stored.sent_us / 1e6,
+        expected=expected,
+        received=received,
+        complete_ms=None if after is None else round(after * 1000, 3),
+    )
+
+
+def _status(app: App) -> MasterStatus:
+    speaker, me = app.speaker, app.speaker.me
+    states = [(_state(app, node), node) for node in speaker.roster]
+    count = {name: sum(state == name for state, _ in states) for name in ("here", "away", "waiting")}
+    away = sorted((node for state, node in states if state == "away"), key=lambda node: node.row.seen_us)
+    return MasterStatus(
+        version=VERSION,
+        pid=os.getpid(),
+        started=app.started,
+        group=me.group_name,
+        group_id=me.group.hex(),
+        master=speaker.id.hex(),
+        open=speaker.admission.keys.open,
+        epoch=speaker.admission.keys.epoch,
+        term=me.term,
+        boot=me.boot,
+        nodes=NodeCounts(known=count["here"] + count["away"], duplicate=0, **count),
+        last=_last(app),
+        away=[AwayNode(node.row.name, _seen(node)) for node in away[:_AWAY_MOST]],
+        carriers=[
+            Carrier(kind=w.kind, interface=w.interface, address=f"{w.address[0]}:{w.address[1]}")
+            for w in app.carriers.ways
+        ],
+        window_ms=speaker.window * 1000,
+        counters={"repaired": speaker.repaired, "kernel drops": app.port.drops, **speaker.refused},
+        warnings=_warnings(app),
+    )
+
+
+def _roster_row(app: App, node: Node) -> NodeRow:
+    row = node.row
+    outstanding = sum(row.index in delivery.outstanding for delivery in app.speaker.deliveries.values())
+    return NodeRow(
+        node=row.id.hex(),
+        name=row.name,
+        address=row.address,
+        state=_state(app, node),
+        seen=_seen(node),
+        rtt_ms=None if node.rtt is None else round(node.rtt * 1000, 3),
+        behind=outstanding,
+        via=next(
+            (w.kind for w in app.carriers.ways if w.kind == "unicast" and w.address[0] == row.address), "broadcast"
+        ),
+        tags=dict(row.tags),
+        trust=row.trust,
+    )
+
+
+class Handlers:
+    """One method each; `table` names them."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def status(self, _params: Nothing, _caller: Caller) -> MasterStatus:
+        return _status(self._app)
+
+    async def broadcast(self, params: BroadcastRequest, _caller: Caller) -> Sent:
+        if not params.request:
+            raise UsageError("a broadcast needs a request id: unique text made by the client")
+        stored, expected, repeated = await self._app.broadcast(params.body, params.lane, params.request)
+        identity = stored.id
+        return Sent(
+            id=str(identity),
+            term=identity.term,
+            lane=identity.lane,
+            sequence=identity.sequence,
+            sent=stored.sent_us / 1e6,
+            expected=expected,
+            repeated=repeated,
+        )
+
+    async def receipts(self, params: ReceiptsRequest, _caller: Caller) -> Receipts:
+        await self._app.settle_receipts()
+        stored = _message(self._app, params.id)
+        outcomes = self._app.store.outcomes(stored.number)
+        rows = [
+            _receipt_row(self._app, o.index, o.state, None if o.after_us is None else o.after_us / 1e6)
+            for o in outcomes
+        ]
+        return Receipts(
+            id=str(stored.id),
+            sent=stored.sent_us / 1e6,
+            size=len(stored.body),
+            expected=len(outcomes),
+            received=_received(outcomes),
+            rows=sorted(rows, key=lambda row: (row.name, row.node)),
+        )
+
+    async def follow(self, params: ReceiptsRequest, _caller: Caller) -> AsyncIterator[ReceiptRow]:
+        async for receipt in self._app.follow(_message(self._app, params.id).id):
+            yield _receipt_row(self._app, receipt.index, receipt.state, receipt.after)
+
+    async def nodes(self, _params: Nothing, _caller: Caller) -> Nodes:
+        rows = [_roster_row(self._app, node) for node in self._app.speaker.roster]
+        return Nodes(sorted(rows, key=lambda row: (row.name, row.node)))
+
+    async def approve(self, params: NodeRequest, _caller: Caller) -> Done:
+        await self._app.approve(_node(self._app, params.node))
+        return Done()
+
+    async def forget(self, params: NodeRequest, _caller: Caller) -> Done:
+        await self._app.forget(_node(self._app, params.node))
+        return Done()
+
+    async def messages(self, params: SentMessagesRequest, _caller: Caller) -> SentMessages:
+        await self._app.settle_receipts()
+        rows = []
+        for stored in self._app.store.newest(min(max(params.limit, 1), 1000)):
+            outcomes = self._app.store.outcomes(stored.number)
+            rows.append(
+                SentRow(
+                    id=str(stored.id),
+                    sent=stored.sent_us / 1e6,
+                    size=len(stored.body),
+                    body=stored.body[:_BODY_MOST],
+                    expected=len(outcomes),
+                    received=_received(outcomes),
+                )
+            )
+        return SentMessages(rows)
+
+    async def make_token(self, params: TokenRequest, _caller: Caller) -> Token:
+        if params.ttl is not None and params.ttl <= 0:
+            raise UsageError("a token's time to live is more than 0 seconds")
+        token, closed_now, expires = await self._app.make_token(params.ttl, params.once)
+        return Token(token=token, closed_now=closed_now, expires=None if expires is None else expires / 1e6)
+
+    @property
+    def table(self) -> Mapping[str, Any]:
+        """Method name to handler."""
+        return {
+            "status": self.status,
+            "broadcast": self.broadcast,
+            "receipts": self.receipts,
+            "receipts.follow": self.follow,
+            "nodes": self.nodes,
+            "node.approve": self.approve,
+            "node.forget": self.forget,
+            "messages": self.messages,
+            "token.create": self.make_token,
+        }

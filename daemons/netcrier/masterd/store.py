@@ -1,0 +1,254 @@
+"""The master's store: messages and what became of them, nodes, keys, tokens. Committed before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from netcrier.core.admission import Grant, GroupKeys
+from netcrier.core.delivery import Receipt, State
+from netcrier.core.events import NodeRow
+from netcrier.core.outbox import OutLane
+from netcrier.core.speaker import Composed
+from netcrier.errors import StoreError
+from netcrier.ids import LANES, MessageId, NodeId
+from netcrier.runtime.store import Transaction, open_database
+from netcrier.wire.envelope import KEY_SIZE, Digest
+from netcrier.wire.message import decode_message
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS message(
+    number INTEGER PRIMARY KEY, term INTEGER, lane INTEGER, sequence INTEGER, signed BLOB, digest BLOB, chain BLOB,
+    sent_us INTEGER, request TEXT UNIQUE, UNIQUE(term, lane, sequence));
+CREATE TABLE IF NOT EXISTS delivery(
+    message INTEGER, node INTEGER, state INTEGER, after_us INTEGER, PRIMARY KEY(message, node)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS node(number INTEGER PRIMARY KEY, id BLOB UNIQUE, row BLOB);
+CREATE TABLE IF NOT EXISTS grant_(id BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message in the store."""
+
+    number: int
+    id: MessageId
+    sent_us: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A message at one node. `after_us` None without a receipt."""
+
+    index: int
+    state: State
+    after_us: int | None
+
+
+class Store:
+    """See the module. Written by one thread; `signed_message` and the readers may be called by another."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = open_database(path, _SCHEMA)
+        self._reader = open_database(path, "")
+        self._path = path
+
+    # Numbers and keys
+
+    def begin_boot(self) -> tuple[int, int]:
+        """The term, and the boot number of this run, already on disk."""
+        with Transaction(self._database) as database:
+            term, boot = self._number("term", 1), self._number("boot", 0) + 1
+            self._put(database, "term", term)
+            self._put(database, "boot", boot)
+        return term, boot
+
+    def group_keys(self) -> GroupKeys:
+        """The current group key, made at the first call."""
+        secret = self._get("key")
+        if not isinstance(secret, bytes):
+            keys = GroupKeys(1, os.urandom(KEY_SIZE), is_open=True)
+            self.keep_keys(keys)
+            return keys
+        return GroupKeys(self._number("epoch", 1), secret, bool(self._number("open", 0)))
+
+    def keep_keys(self, keys: GroupKeys) -> None:
+        """A new key, in a new epoch, on disk."""
+        with Transaction(self._database) as database:
+            self._put_keys(database, keys)
+
+    def close_group(self, keys: GroupKeys, grant: Grant, rows: list[NodeRow]) -> None:
+        """A new key, the token that closed the group, and the nodes that now wait: all or nothing."""
+        with Transaction(self._database) as database:
+            self._put_keys(database, keys)
+            self._put_grant(database, grant)
+            self._put_nodes(database, rows)
+
+    # Messages
+
+    def add_message(self, composed: Composed, request: str) -> None:
+        """The message, its number and whom it is expected by."""
+        identity = composed.id
+        with Transaction(self._database) as database:
+            number = database.execute(
+                "INSERT INTO message VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    identity.term, identity.lane, identity.sequence, composed.plaintext,
+                    composed.digest, composed.chain, composed.sent_us, request,
+                ),
+            ).lastrowid  # fmt: skip
+            database.executemany(
+                "INSERT INTO delivery VALUES (?, ?, 0, NULL)", [(number, index) for index in composed.expected]
+            )
+
+    def add_receipts(self, receipts: list[Receipt]) -> None:
+        """What nodes have said; the time of the first receipt stays."""
+        with Transaction(self._database) as database:
+            database.executemany(
+                "UPDATE delivery SET state = ?, after_us = coalesce(after_us, ?) WHERE node = ? AND message ="
+                " (SELECT number FROM message WHERE term = ? AND lane = ? AND sequence = ?)",
+                [
+                    (int(r.state), int(r.after * 1e6), r.index, r.message.term, r.message.lane, r.message.sequence)
+                    for r in receipts
+                ],
+            )
+
+    def prune(self, keep: int) -> None:
+        """Forget all but the newest `keep` messages, with their receipts and request ids."""
+        with Transaction(self._database) as database:
+            newest = database.execute("SELECT max(number) FROM message").fetchone()[0] or 0
+            database.execute("DELETE FROM delivery WHERE message <= ?", (newest - keep,))
+            database.execute("DELETE FROM message WHERE number <= ?", (newest - keep,))
+
+    def lanes(self, term: int) -> list[OutLane]:
+        """Every lane of the term, with digests and chains of what is kept."""
+        lanes = []
+        for lane in LANES:
+            rows = self._reader.execute(
+                "SELECT sequence, digest, chain FROM message WHERE term = ? AND lane = ? ORDER BY sequence",
+                (term, lane),
+            ).fetchall()
+            out = OutLane(lane)
+            if rows:
+                out.lowest = rows[0][0]
+                out.digests = [Digest(row[1]) for row in rows]
+                out.chains = [Digest(row[2]) for row in rows]
+            lanes.append(out)
+        return lanes
+
+    def signed_message(self, identity: MessageId) -> bytes | None:
+        """The signed plaintext, for repetition."""
+        row = self._reader.execute(
+            "SELECT signed FROM message WHERE term = ? AND lane = ? AND sequence = ?",
+            (identity.term, identity.lane, identity.sequence),
+        ).fetchone()
+        return row[0] if row else None
+
+    def by_request(self, request: str) -> Stored | None:
+        """The message that this request has made."""
+        return self._one("request = ?", request)
+
+    def message(self, identity: MessageId) -> Stored | None:
+        """One message."""
+        return self._one("term = ? AND lane = ? AND sequence = ?", identity.term, identity.lane, identity.sequence)
+
+    def newest(self, limit: int) -> list[Stored]:
+        """The newest messages, the oldest of them first."""
+        return self._messages("number IN (SELECT number FROM message ORDER BY number DESC LIMIT ?)", limit)
+
+    def outcomes(self, number: int) -> list[Outcome]:
+        """A message at every node that it was expected by."""
+        rows = self._read("SELECT node, state, after_us FROM delivery WHERE message = ?", number)
+        return [Outcome(node, State(state), after_us) for node, state, after_us in rows]
+
+    def unfinished(self) -> list[Stored]:
+        """Messages that some node has not confirmed as delivered."""
+        return self._messages("number IN (SELECT DISTINCT message FROM delivery WHERE state < ?)", int(State.DELIVERED))
+
+    # Nodes and tokens
+
+    def nodes(self) -> list[NodeRow]:
+        """Every node."""
+        return [
+            msgspec.msgpack.decode(row, type=NodeRow) for (row,) in self._read("SELECT row FROM node ORDER BY number")
+        ]
+
+    def keep_nodes(self, rows: list[NodeRow], grant: Grant | None = None) -> None:
+        """Nodes as they are now, and the token that one of them has used."""
+        with Transaction(self._database) as database:
+            self._put_nodes(database, rows)
+            if grant:
+                self._put_grant(database, grant)
+
+    def forget_node(self, row: NodeRow) -> None:
+        """The node and what it was expected to receive."""
+        with Transaction(self._database) as database:
+            database.execute("DELETE FROM node WHERE id = ?", (row.id,))
+            database.execute("DELETE FROM delivery WHERE node = ?", (row.index,))
+
+    def grants(self) -> dict[bytes, Grant]:
+        """Every token that was made, by id."""
+        rows = self._read("SELECT value FROM grant_")
+        grants = [msgspec.msgpack.decode(value, type=Grant) for (value,) in rows]
+        return {grant.id: grant for grant in grants}
+
+    def keep_grant(self, grant: Grant) -> None:
+        """A new token."""
+        with Transaction(self._database) as database:
+            self._put_grant(database, grant)
+
+    def close(self) -> None:
+        """Nothing is pending: every commit was made whole."""
+        self._reader.close()
+        self._database.close()
+
+    def _put_keys(self, database: sqlite3.Connection, keys: GroupKeys) -> None:
+        self._put(database, "epoch", keys.epoch)
+        self._put(database, "key", keys.secret)
+        self._put(database, "open", int(keys.open))
+
+    @staticmethod
+    def _put_grant(database: sqlite3.Connection, grant: Grant) -> None:
+        database.execute("INSERT OR REPLACE INTO grant_ VALUES (?, ?)", (grant.id, msgspec.msgpack.encode(grant)))
+
+    @staticmethod
+    def _put_nodes(database: sqlite3.Connection, rows: list[NodeRow]) -> None:
+        database.executemany(
+            "INSERT OR REPLACE INTO node VALUES (?, ?, ?)",
+            [(row.index, NodeId(row.id), msgspec.msgpack.encode(row)) for row in rows],
+        )
+
+    @staticmethod
+    def _put(database: sqlite3.Connection, key: str, value: bytes | int) -> None:
+        database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def _get(self, key: str) -> bytes | int | None:
+        row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def _number(self, key: str, default: int) -> int:
+        value = self._get(key)
+        return value if isinstance(value, int) else default
+
+    def _one(self, where: str, *values: str | int) -> Stored | None:
+        return next(iter(self._messages(where, *values)), None)
+
+    def _messages(self, where: str, *values: str | int) -> list[Stored]:
+        query = f"SELECT number, term, lane, sequence, sent_us, signed FROM message WHERE {where} ORDER BY number"  # noqa: S608 - ours
+        return [
+            Stored(number, MessageId(term, lane, sequence), sent_us, decode_message(signed).body)
+            for number, term, lane, sequence, sent_us, signed in self._read(query, *values)
+        ]
+
+    def _read(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
+        try:
+            return self._reader.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path} cannot be read: {error}") from error

@@ -1,0 +1,219 @@
+"""noded: couples the listener to its socket, its journal and its log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from netcrier.control.methods import NODED, AnyMethod
+from netcrier.control.types.shared import Reloaded
+from netcrier.core.events import Address, Enrolled, MasterBooted, Pin, Pinned
+from netcrier.core.inbox import Batch
+from netcrier.core.listener import Listener, Membership, Self
+from netcrier.errors import ConfigError, StoreError
+from netcrier.ids import MasterId
+from netcrier.noded import handlers, identity
+from netcrier.noded.config import Config
+from netcrier.noded.journal import Entry, Journal
+from netcrier.noded.message_log import MessageLog
+from netcrier.noded.trust import pin_of
+from netcrier.runtime.logs import JsonLog
+from netcrier.runtime.program import Place
+from netcrier.runtime.store import Writer
+from netcrier.runtime.udp import Pump, UdpPort
+from netcrier.wire.envelope import AgreementKey, master_id
+from netcrier.wire.limits import NAME_MAX, TAGS_MAX
+
+_log = logging.getLogger("noded")
+_LOG_RETRY = 5.0
+_NO_MASTER = MasterId(b"")
+
+
+class App:
+    """The node's daemon."""
+
+    methods: Mapping[str, AnyMethod] = NODED
+    listener: Listener
+    journal: Journal
+    port: UdpPort
+
+    def __init__(self, config: Config, place: Place) -> None:
+        self.config, self.place = config, place
+        self.started = time.time()
+        self.arrived = asyncio.Event()
+        self.writer = Writer("journal")
+        self.last: Entry | None = None
+        self.log_full = False
+        self.store_error = ""
+        self._identity_path: Path = place.state_dir / "identity"
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.handlers: Mapping[str, Any] = handlers.Handlers(self).table
+
+    # The App protocol
+
+    async def start(self) -> None:
+        """Open the port, the journal and the log; say nothing before the boot number is on disk."""
+        config = self.config
+        if len(config.tags) > TAGS_MAX:
+            raise ConfigError(f"{len(config.tags)} tags; a node may have {TAGS_MAX}")
+        self.port = UdpPort(config.port, "noded")
+        self.identity = identity.begin(self._identity_path, identity.machine_of(), config.identity == "keep")
+        if self.identity.cloned:
+            _log.warning("this state comes from another machine: the node has a new identity")
+        self.journal = Journal(self.place.state_dir / "journal.sqlite")
+        pin = self._pin_of_token() or self.identity.pin
+        if pin and pin != self.identity.pin:
+            identity.keep_pin(self._identity_path, self.identity, pin)
+        master = master_id(pin.signing_key) if pin else _NO_MASTER
+        name = (config.name or socket.gethostname()).encode()[:NAME_MAX].decode(errors="ignore")
+        me = Self(
+            AgreementKey(self.identity.key), self.identity.boot, self.identity.machine, name, tuple(config.tags.items())
+        )
+        self.listener = Listener(
+            me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes
+        )
+        path = None if config.log.stdout else self.place.log_dir / "messages.log"
+        self._json_log = JsonLog(path, stdout=config.log.stdout)
+        self._message_log = MessageLog(self._json_log, self.journal)
+        self._message_log.catch_up()
+        self.last = next(iter(self.journal.last(1)), None)
+        self._pump = Pump(self.listener, self.port, tuple[Address, ...], self._settle)
+        self._spawn(self._keep_log())
+        _log.info("node %s listens on UDP %d", self.listener.id.hex()[:8], config.port)
+
+    async def stop(self) -> None:
+        """Finish the commit that runs; nothing else is pending."""
+        self._pump.close()
+        for task in self._tasks:
+            if task.get_name() != "commit":
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.writer.close()
+        self.journal.close()
+        self._json_log.close()
+        self.port.close()
+
+    def reload(self, config: Config) -> Reloaded:
+        """Nothing of noded's configuration can change while it runs."""
+        fields = [name for name in config.__struct_fields__ if getattr(config, name) != getattr(self.config, name)]
+        return Reloaded(changed=[], needs_restart=fields)
+
+    def reopen_logs(self) -> None:
+        """Write to new files, after a rotation."""
+        self._spawn(self._reopen())
+
+    def summary(self) -> str:
+        """One line for `systemctl status`."""
+        last = f", last message {self.last.id}" if self.last else ""
+        return f"{handlers.state_of(self.listener)}{last}"
+
+    # What the handlers call
+
+    async def join(self, pin: Pin) -> bool:
+        """Follow the token's master; True where it is another than before."""
+        await asyncio.gather(*(task for task in self._tasks if task.get_name() == "commit"))
+        before = self.listener.pin
+        changed = before is None or before.signing_key != pin.signing_key
+        await self.writer.run(identity.keep_pin, self._identity_path, self.identity, pin)
+        self.listener.join(pin, asyncio.get_running_loop().time())
+        self._pump.flush()
+        return changed
+
+    # How it works
+
+    def _pin_of_token(self) -> Pin | None:
+        config = self.config
+        text = config.token
+        if config.token_file:
+            try:
+                text = Path(config.token_file).read_text()
+            except OSError as error:
+                raise ConfigError(f"the token file {config.token_file} cannot be read: {error.strerror}") from error
+        return pin_of(text) if text else None
+
+    def _settle(self) -> None:
+        listener = self.listener
+        while (event := listener.next_event()) is not None:
+            match event:
+                case Pinned(pin):
+                    _log.warning("trusts the first master heard: %s", master_id(pin.signing_key).hex()[:8])
+                    self._spawn(self._keep_pin(pin))
+                case Enrolled(welcome):
+                    _log.info("joined group %s as number %d", welcome.group_name, welcome.index)
+                    self._spawn(self._keep_membership(listener.membership))
+                case MasterBooted(term, boot):
+                    _log.info("master speaks with term %d, boot %d", term, boot)
+                    self._spawn(self._keep_membership(listener.membership))
+        listener.kernel_drops(self.port.drops)
+        batch = listener.take_batch()
+        if batch:
+            self._spawn(self._commit(batch), "commit")
+
+    async def _commit(self, batch: Batch) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            written = await self.writer.run(self._store, batch)
+        except StoreError as error:
+            self._store_failed(error)
+            self.listener.failed(batch, loop.time())
+        else:
+            self.store_error = ""
+            self.listener.committed(batch, loop.time())
+            self._logged(written)
+        self._pump.flush()
+
+    def _store(self, batch: Batch) -> list[Entry]:
+        pin = self.listener.pin
+        self.journal.commit(batch, pin.trust if pin else "none")
+        return self._message_log.catch_up()
+
+    def _logged(self, written: list[Entry]) -> None:
+        self.log_full = self._json_log.full
+        now = asyncio.get_running_loop().time()
+        for entry in written:
+            self.last = entry
+            self.listener.delivered(entry.id.lane, entry.id.sequence, now)
+        arrived, self.arrived = self.arrived, asyncio.Event()
+        arrived.set()
+
+    async def _keep_log(self) -> None:
+        """Bring the log up to the journal once its disk has room again."""
+        while True:
+            await asyncio.sleep(_LOG_RETRY)
+            if self.journal.logged < self.journal.newest:
+                self._logged(await self.writer.run(self._message_log.catch_up))
+                self._pump.flush()
+
+    async def _keep_pin(self, pin: Pin) -> None:
+        await self._kept(identity.keep_pin, self._identity_path, self.identity, pin)
+
+    async def _keep_membership(self, membership: Membership) -> None:
+        if self.listener.pin:
+            master = master_id(self.listener.pin.signing_key)
+            await self._kept(self.journal.keep_membership, master, membership, self.listener.inbox.lanes)
+
+    async def _kept(self, task: Any, *args: Any) -> None:
+        try:
+            await self.writer.run(task, *args)
+        except StoreError as error:
+            self._store_failed(error)
+
+    async def _reopen(self) -> None:
+        await self._kept(self._message_log.reopen)
+
+    def _store_failed(self, error: StoreError) -> None:
+        if str(error) != self.store_error:
+            _log.error("%s", error)
+        self.store_error = str(error)
+
+    def _spawn(self, work: Any, name: str = "") -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name or None)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,126 @@
+"""noded's answers on the control socket: request in, reply out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from netcrier.control.server import Caller
+from netcrier.control.types.node import (
+    FollowRequest,
+    Joined,
+    JoinRequest,
+    LastReceived,
+    NodeStatus,
+    ReceivedMessages,
+    ReceivedMessagesRequest,
+    ReceivedRow,
+)
+from netcrier.control.types.shared import Nothing
+from netcrier.core.listener import Listener
+from netcrier.noded.journal import Entry
+from netcrier.noded.trust import pin_of
+from netcrier.runtime.udp import RECEIVE_BUFFER
+from netcrier.runtime.version import VERSION
+from netcrier.wire.envelope import master_id
+
+if TYPE_CHECKING:
+    from netcrier.noded.app import App
+
+_PAGE = 64
+
+
+def state_of(listener: Listener) -> str:
+    """The state that `status` names."""
+    if listener.heard_at is None:
+        return "listening"
+    if listener.enrolled:
+        return "enrolled"
+    waits = listener.open is False and (listener.pin is None or listener.pin.token is None)
+    return "waiting" if waits else "joining"
+
+
+def _row(entry: Entry) -> ReceivedRow:
+    return ReceivedRow(
+        n=entry.n,
+        id=str(entry.id),
+        sent=entry.sent_us / 1e6,
+        received=entry.received_us / 1e6,
+        size=len(entry.body),
+        sha256=sha256(entry.body).hexdigest(),
+        body=entry.body,
+        trust=entry.trust,
+    )
+
+
+def _warnings(app: App) -> list[str]:
+    listener, found = app.listener, []
+    if listener.open:
+        found.append("the group is open: anyone on this LAN can read and join; on the master: netctl token")
+    if app.log_full:
+        found.append("the log's disk is full: messages stay in the journal until there is room")
+    if app.store_error:
+        found.append(f"{app.store_error}: messages are asked for again")
+    if app.port.buffer < RECEIVE_BUFFER:
+        found.append(f"receive buffer {app.port.buffer} bytes: sysctl -w net.core.rmem_max={RECEIVE_BUFFER}")
+    if app.port.drops:
+        found.append(f"the kernel dropped {app.port.drops} datagrams for want of buffer; they are repaired")
+    return found
+
+
+class Handlers:
+    """One method each; `table` names them."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def status(self, _params: Nothing, _caller: Caller) -> NodeStatus:
+        listener, pin, last = self._app.listener, self._app.listener.pin, self._app.last
+        return NodeStatus(
+            version=VERSION,
+            pid=os.getpid(),
+            started=self._app.started,
+            node=listener.id.hex(),
+            name=listener.me.name,
+            state=state_of(listener),
+            group=listener.membership.group_name or (pin.group_name if pin else None) or None,
+            master=master_id(pin.signing_key).hex() if pin else None,
+            trust=pin.trust if pin else "none",
+            open=listener.open,
+            last=LastReceived(str(last.id), last.received_us / 1e6) if last else None,
+            received=self._app.journal.newest,
+            behind=listener.behind,
+            counters={"received": listener.received, "kernel drops": self._app.port.drops, **listener.refused},
+            warnings=_warnings(self._app),
+        )
+
+    async def messages(self, params: ReceivedMessagesRequest, _caller: Caller) -> ReceivedMessages:
+        limit = min(max(params.limit, 1), 1000)
+        if params.after is None:
+            entries = await self._app.writer.run(self._app.journal.last, limit)
+        else:
+            entries = await self._app.writer.run(self._app.journal.entries, params.after, limit)
+        return ReceivedMessages([_row(entry) for entry in entries])
+
+    async def follow(self, params: FollowRequest, _caller: Caller) -> AsyncIterator[ReceivedRow]:
+        cursor = self._app.journal.newest if params.after is None else params.after
+        while True:
+            arrived = self._app.arrived
+            entries = await self._app.writer.run(self._app.journal.entries, cursor, _PAGE)
+            for entry in entries:
+                cursor = entry.n
+                yield _row(entry)
+            if not entries:
+                await arrived.wait()
+
+    async def join(self, params: JoinRequest, _caller: Caller) -> Joined:
+        pin = pin_of(params.token)
+        changed = await self._app.join(pin)
+        return Joined(group=pin.group_name, master=master_id(pin.signing_key).hex(), changed=changed)
+
+    @property
+    def table(self) -> Mapping[str, Any]:
+        """Method name to handler."""
+        return {"status": self.status, "messages": self.messages, "messages.follow": self.follow, "join": self.join}

@@ -1,0 +1,150 @@
+"""The node's journal: every message once, in SQLite, before its receipt; the log is written from it.
+
+`n` numbers the deliverable messages in the order in which they became so, without a gap. The log's last line tells how
+far it has come; `unlogged` gives the rest, whatever stopped it: a crash, a full disk, or nothing at all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from netcrier.core.inbox import Batch, Lane
+from netcrier.core.listener import Membership
+from netcrier.errors import StoreError
+from netcrier.ids import MasterId, MessageId
+from netcrier.runtime.store import Transaction, open_database
+from netcrier.wire.envelope import Digest
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lane(
+    master BLOB, lane INTEGER, term INTEGER, mark INTEGER, chain BLOB, PRIMARY KEY(master, lane));
+CREATE TABLE IF NOT EXISTS message(
+    master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, n INTEGER UNIQUE, digest BLOB, body BLOB,
+    sent_us INTEGER, received_us INTEGER, trust TEXT, PRIMARY KEY(master, term, lane, sequence));
+"""
+KEPT_MESSAGES = 10_000
+"""Messages below the newest `n` that stay in the journal, for `netctl messages`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A deliverable message."""
+
+    n: int
+    master: MasterId
+    id: MessageId
+    body: bytes
+    sent_us: int
+    received_us: int
+    trust: str
+
+
+_SELECT = "SELECT n, master, term, lane, sequence, body, sent_us, received_us, trust FROM message"
+
+
+class Journal:
+    """See the module. Used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = open_database(path, _SCHEMA)
+        self._path = path
+        self.newest = int(self._meta("newest") or 0)
+        self.logged = int(self._meta("logged") or 0)
+
+    def membership(self, master: MasterId) -> Membership:
+        """The group's keys and the master's highest numbers."""
+        value = self._meta(f"membership {master.hex()}")
+        return msgspec.msgpack.decode(value, type=Membership) if value else Membership()
+
+    def lanes(self, master: MasterId) -> tuple[Lane, ...]:
+        """Every lane of this master as the last commit left it."""
+        lanes = []
+        for lane, term, mark, chain in self._database.execute(
+            "SELECT lane, term, mark, chain FROM lane WHERE master = ?", (master,)
+        ):
+            held = self._database.execute(
+                "SELECT sequence, digest FROM message"
+                " WHERE master = ? AND lane = ? AND term = ? AND sequence > ? ORDER BY sequence",
+                (master, lane, term, mark),
+            )
+            lanes.append(Lane(lane, term, mark, Digest(chain), tuple((s, Digest(d)) for s, d in held)))
+        return tuple(lanes)
+
+    def keep_membership(self, master: MasterId, membership: Membership, starts: tuple[Lane, ...]) -> None:
+        """Keys and numbers; a lane's starting point is kept only where the journal has none in that term."""
+        with Transaction(self._database) as database:
+            self._put_meta(database, f"membership {master.hex()}", msgspec.msgpack.encode(membership))
+            database.executemany(
+                "INSERT INTO lane VALUES (?, ?, ?, ?, ?) ON CONFLICT(master, lane) DO UPDATE SET"
+                " term = excluded.term, mark = excluded.mark, chain = excluded.chain WHERE excluded.term > term",
+                [(master, lane.lane, lane.term, lane.mark, lane.chain) for lane in starts],
+            )
+
+    def commit(self, batch: Batch, trust: str) -> None:
+        """All of the batch, or StoreError and none of it."""
+        master = batch.arrivals[0].message.head.master
+        with Transaction(self._database) as database:
+            database.executemany(
+                "INSERT INTO message VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?)",
+                [
+                    (master, m.head.term, m.lane, m.sequence, a.digest, m.body, m.sent_us, a.received_us, trust)
+                    for a in batch.arrivals
+                    for m in (a.message,)
+                ],
+            )
+            numbered = [
+                (self.newest + place, master, released.term, released.lane, released.sequence)
+                for place, released in enumerate(batch.released, 1)
+            ]
+            database.executemany(
+                "UPDATE message SET n = ? WHERE master = ? AND term = ? AND lane = ? AND sequence = ?", numbered
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?)",
+                [(master, lane.lane, lane.term, lane.mark, lane.chain) for lane in batch.lanes],
+            )
+            newest = self.newest + len(numbered)
+            database.execute("DELETE FROM message WHERE n <= ?", (newest - KEPT_MESSAGES,))
+            self._put_meta(database, "newest", newest)
+            self._put_meta(database, "logged", self.logged)
+        self.newest = newest
+
+    def keep_logged(self) -> None:
+        """How far the log has come, before its file is changed for another."""
+        with Transaction(self._database) as database:
+            self._put_meta(database, "logged", self.logged)
+
+    def entries(self, after: int, limit: int) -> list[Entry]:
+        """Deliverable messages with n > `after`, in order."""
+        return self._read(f"{_SELECT} WHERE n > ? ORDER BY n LIMIT ?", after, limit)
+
+    def last(self, limit: int) -> list[Entry]:
+        """The newest messages, in order."""
+        return self.entries(max(0, self.newest - limit), limit)
+
+    def close(self) -> None:
+        """Nothing is pending: every commit was made whole."""
+        self._database.close()
+
+    def _read(self, query: str, *values: int) -> list[Entry]:
+        try:
+            rows = self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path} cannot be read: {error}") from error
+        return [
+            Entry(n, MasterId(master), MessageId(term, lane, sequence), body, sent_us, received_us, trust)
+            for n, master, term, lane, sequence, body, sent_us, received_us, trust in rows
+        ]
+
+    def _meta(self, key: str) -> bytes | None:
+        row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    @staticmethod
+    def _put_meta(database: sqlite3.Connection, key: str, value: bytes | int) -> None:
+        database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

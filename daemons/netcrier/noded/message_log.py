@@ -1,0 +1,102 @@
+"""messages.log: each deliverable message of the journal as one JSON line, once.
+
+The log's own last line says how far it has come. Standard output cannot be read again: there, what an earlier run may
+have said already bears `"again": true`.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import msgspec
+
+from netcrier.noded.journal import Entry, Journal
+from netcrier.runtime.logs import JsonLog
+
+_BATCH = 256
+
+
+class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of messages.log. Times are epoch seconds with six decimals."""
+
+    ts: float
+    """When the message was received."""
+    event: str
+    """`message`."""
+    n: int
+    """Its place in the journal: rises by one from line to line."""
+    id: str
+    """As `1284`, urgent `u7`."""
+    term: int
+    """The master's term."""
+    lane: int
+    """0 the queue, 1 urgent."""
+    seq: int
+    """Its number in the lane."""
+    master: str
+    """Hex id of the master that signed it."""
+    trust: str
+    """How the node came to trust that master: `token` or `first-use`."""
+    sent: float
+    """When it was sent, by the master's clock."""
+    size: int
+    """Bytes of the body."""
+    sha256: str
+    """Hex, of the body."""
+    text: str | None = None
+    """The body where it is UTF-8."""
+    body_b64: bytes | None = None
+    """The body where it is not, in base64."""
+    again: bool = False
+    """An earlier run may have written this message to standard output."""
+
+
+def line_of(entry: Entry, again: bool = False) -> MessageLine:
+    """The entry as it is logged."""
+    text: str | None
+    try:
+        text, raw = entry.body.decode(), None
+    except UnicodeDecodeError:
+        text, raw = None, entry.body
+    identity = entry.id
+    return MessageLine(
+        entry.received_us / 1e6, "message", entry.n, str(identity), identity.term, identity.lane, identity.sequence,
+        entry.master.hex(), entry.trust, entry.sent_us / 1e6, len(entry.body), sha256(entry.body).hexdigest(),
+        text, raw, again,
+    )  # fmt: skip
+
+
+class MessageLog:
+    """Writes what the journal has beyond the log. Used by the journal's thread."""
+
+    def __init__(self, log: JsonLog, journal: Journal) -> None:
+        self._log, self._journal = log, journal
+        self._before = journal.newest
+        last = log.last_line()
+        self._on_disk = log.path is not None
+        if last:
+            journal.logged = max(journal.logged, _number_of(last))
+
+    def catch_up(self) -> list[Entry]:
+        """Append all that lacks; what was appended. Stops where the disk is full."""
+        written: list[Entry] = []
+        while entries := self._journal.entries(self._journal.logged, _BATCH):
+            for entry in entries:
+                again = not self._on_disk and entry.n <= self._before
+                if not self._log.append(msgspec.json.encode(line_of(entry, again))):
+                    return written
+                self._journal.logged = entry.n
+                written.append(entry)
+        return written
+
+    def reopen(self) -> None:
+        """Write to a new file of the same name."""
+        self._journal.keep_logged()
+        self._log.reopen()
+
+
+def _number_of(line: bytes) -> int:
+    try:
+        return msgspec.json.decode(line, type=MessageLine).n
+    except msgspec.MsgspecError:
+        return 0

@@ -21,8 +21,7 @@ class CounterWindow:
             self._seen = (self._seen << ahead | 1) & (1 << COUNTER_WINDOW) - 1 if ahead < COUNTER_WINDOW else 1
             self._newest = counter
             return True
-        bit = 1 << -ahead
-        if -ahead >= COUNTER_WINDOW or self._seen & bit:
+        if -ahead >= COUNTER_WINDOW or self._seen >> -ahead & 1:
             return False
-        self._seen |= bit
+        self._seen |= 1 << -ahead
         return True

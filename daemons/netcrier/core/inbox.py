@@ -112,7 +112,7 @@ class Inbox:
             return Verdict.KNOWN
         if (known := work.digest_of(identity.sequence)) is not None:
             return Verdict.KNOWN if known == digest else Verdict.CONFLICT
-        if len(work.waiting) + len(work.flying) + len(work.state.held) >= HELD_MAX:
+        if identity.sequence > work.state.mark + HELD_MAX:
             return Verdict.TOO_FAR
         return Verdict.NEW
 

@@ -1,1 +1,48 @@
-"""The compiled kernel: decode, conversations, TCP state, conn lines."""
+"""The compiled kernel behind one door: decode, conversations, TCP state, conn lines."""
+
+from __future__ import annotations
+
+import os
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from netcrier.analyzerd.ports import TCP_SERVERS, UDP_SERVERS
+from netcrier.errors import EngineMissingError
+
+if TYPE_CHECKING:
+    from netcrier.analyzerd.engine.kernel import Kernel
+
+MISSING = "built without the engine: install gcc and python3-dev, then reinstall"
+SEED_SIZE = 24
+
+
+class Checksums(IntEnum):
+    """What a wrong checksum does to a packet; the values are the engine's."""
+
+    COUNT = 0
+    IGNORE = 1
+    DROP = 2
+
+
+def new_kernel(
+    *,
+    checksums: Checksums = Checksums.COUNT,
+    most: int = 1_000_000,
+    interface: str = "",
+    lines: bool = True,
+    seed: bytes | None = None,
+) -> Kernel:
+    """A kernel with its own flow table of at most `most` conversations. Raises EngineMissingError."""
+    try:
+        from netcrier.analyzerd.engine.kernel import Kernel
+    except ImportError as error:
+        raise EngineMissingError(MISSING) from error
+    return Kernel(
+        seed=os.urandom(SEED_SIZE) if seed is None else seed,
+        checksums=int(checksums),
+        most=most,
+        lines=lines,
+        interface=interface.encode("ascii", "replace"),
+        tcp_ports=TCP_SERVERS,
+        udp_ports=UDP_SERVERS,
+    )

@@ -1,0 +1,134 @@
+# Capture files, walked where they are mapped: records of a pcap file, blocks of a pcapng file, a ring's block.
+#
+# Python reads what comes once (headers, interfaces); these loops read what comes a million times. Each
+# returns where it stopped: the end, a record that is not whole, or a pcapng block that is not a packet.
+
+cdef inline uint32_t word32(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
+    """32 bits in the file's byte order."""
+    cdef uint32_t value = four(self, at)
+    if self.big:
+        return value
+    return ((value & 0xFF) << 24) | ((value & 0xFF00) << 8) | ((value >> 8) & 0xFF00) | (value >> 24)
+
+cdef Py_ssize_t pcap_records(Kernel self, Py_ssize_t at, Py_ssize_t end, int link, int64_t unit) except -1 nogil:
+    cdef uint32_t have, size
+    cdef int64_t time
+    while end - at >= 16 and self.written < OUT_FULL:
+        have = word32(self, at + 8)
+        size = word32(self, at + 12)
+        if have > RECORD_MOST or have > end - at - 16:
+            break
+        time = <int64_t>word32(self, at) * SECOND + <int64_t>word32(self, at + 4) * unit
+        one_frame(self, at + 16, have, max(have, size), time, link, 0)
+        at += 16 + <Py_ssize_t>have
+    return at
+
+cdef Py_ssize_t pcapng_blocks(Kernel self, Py_ssize_t at, Py_ssize_t end) except -1 nogil:
+    cdef uint32_t kind, size, number, have, wire, base
+    cdef uint64_t ticks
+    cdef int64_t time
+    while end - at >= 12 and self.written < OUT_FULL:
+        kind = word32(self, at)
+        size = word32(self, at + 4)
+        if size < 12 or size & 3 or size > end - at:
+            break
+        if kind == 6 or kind == 2:  # enhanced, obsolete
+            if size < 32:
+                break
+            number = word32(self, at + 8)
+            if kind == 2:
+                number = number >> 16 if self.big else number & 0xFFFF
+            ticks = (<uint64_t>word32(self, at + 12) << 32) | word32(self, at + 16)
+            have = word32(self, at + 20)
+            wire = word32(self, at + 24)
+            base = 28
+        elif kind == 3:  # simple: no time of its own
+            if size < 16:
+                break
+            number = 0
+            ticks = 0
+            wire = word32(self, at + 8)
+            have = min(wire, size - 16)
+            base = 12
+        else:
+            break
+        if number >= self.interface_count or have > size - base - 4:
+            break
+        if kind == 3:
+            if self.interface_snap[0] and have > self.interface_snap[0]:
+                have = self.interface_snap[0]
+            time = self.now
+        else:
+            time = self.interface_offset[number] + in_nanoseconds(ticks, self.interface_resolution[number])
+        one_frame(self, at + base, have, max(have, wire), time, self.interface_link[number], number)
+        at += size
+    return at
+
+cdef Py_ssize_t ring_block(Kernel self, Py_ssize_t at, Py_ssize_t end, int link, bint loopback) except -1 nogil:
+    """A TPACKET_V3 block (linux/if_packet.h), native byte order; returns the number of its packets."""
+    cdef uint32_t packets = native(self, at + 12), i, have, wire, status, tag
+    cdef Py_ssize_t here = at + native(self, at + 16), following, link_at
+    cdef int64_t time
+    for i in range(packets):
+        if here + 48 + 20 > end:
+            break
+        following = native(self, here)
+        time = <int64_t>native(self, here + 4) * SECOND + native(self, here + 8)
+        have = native(self, here + 12)
+        wire = native(self, here + 16)
+        status = native(self, here + 20)
+        tag = native(self, here + 32) & 0xFFF
+        link_at = here + self.octets[here + 24] + (<Py_ssize_t>self.octets[here + 25] << 8)
+        if link_at + <Py_ssize_t>have > end:
+            break
+        # sockaddr_ll follows the header at 48: its packet type 4 is outgoing
+        if loopback and self.octets[here + 48 + 10] == 4:
+            self.copies += 1
+        else:
+            self.hardware_vlan = tag if status & 0x10 else 0
+            self.unchecked = status & 0x08
+            one_frame(self, link_at, have, wire, time, link, 0)
+        if following == 0:
+            break
+        here += following
+    self.hardware_vlan = 0
+    self.unchecked = False
+    return packets
+
+cdef inline uint32_t native(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
+    """32 bits, little endian: the ring is the machine's own memory (x86-64, arm64)."""
+    return (
+        self.octets[at] | (<uint32_t>self.octets[at + 1] << 8)
+        | (<uint32_t>self.octets[at + 2] << 16) | (<uint32_t>self.octets[at + 3] << 24)
+    )
+
+cdef int one_frame(
+    Kernel self, Py_ssize_t at, Py_ssize_t have, Py_ssize_t wire, int64_t time, int link, uint32_t number
+) except -1 nogil:
+    cdef Packet p
+    cdef int fate, checksums = self.checksums
+    self.received += 1
+    self.received_bytes += wire
+    if time > self.now:
+        self.now = time
+        if time // self.tick > self.turned:
+            turn_wheel(self)
+    p.time = time
+    p.interface = number
+    p.vlan = self.hardware_vlan
+    p.inner_vlan = 0
+    p.has_macs = False
+    self.limit = at + have
+    self.reach = at + wire
+    self.depth = 0
+    if self.unchecked:
+        self.checksums = IGNORE_BAD  # sent by this machine: the card fills them in later
+    fate = frame(self, link, at, &p)
+    self.checksums = checksums
+    if fate == FOLLOWED:
+        self.analysed += 1
+    elif fate == NOT_IP:
+        self.not_ip += 1
+    else:
+        self.broken += 1
+    return 0

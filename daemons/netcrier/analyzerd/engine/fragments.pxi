@@ -1,0 +1,129 @@
+# Fragments: IPv4 (RFC 791) and IPv6 (RFC 8200) datagrams put together, within bounds.
+#
+# A fixed number of places, each of one datagram's size, in one buffer of ours; the oldest gives way.
+# Where fragments overlap, the bytes that came first stay. A datagram in more parts than PARTS is given up.
+
+cdef int take_fragment(
+    Kernel self, Packet* p, Py_ssize_t at, Py_ssize_t header, Py_ssize_t body, Py_ssize_t size, Py_ssize_t offset,
+    bint more, uint32_t ident, uint8_t protocol,
+) except -1 nogil:
+    cdef Datagram* d
+    cdef Py_ssize_t base, i
+    cdef int place
+    if offset + size > 65535 or header > FRAGMENT_HEADER or (more and size & 7):
+        return BROKEN
+    if size == 0 or self.reassembled:
+        return BROKEN
+    place = find_datagram(self, p, ident, protocol)
+    d = &self.datagrams[place]
+    base = place * FRAGMENT_ROOM + FRAGMENT_HEADER
+    if not more:
+        d.total = offset + size
+    if offset == 0:
+        d.header = header
+        for i in range(header):
+            self.store[base - header + i] = self.octets[at + i]
+    if not fill(self, d, base, offset, body, size):
+        d.used = False
+        self.datagrams_lost += 1
+        return BROKEN
+    if d.total == 0 or d.parts != 1 or d.start[0] != 0 or d.end[0] < d.total or d.header == 0:
+        return FOLLOWED
+    d.used = False
+    return whole_datagram(self, p, base, d.header, d.total, protocol)
+
+cdef int find_datagram(Kernel self, Packet* p, uint32_t ident, uint8_t protocol) noexcept nogil:
+    """The place of this packet's datagram; a free one or the oldest where there is none."""
+    cdef int i, free_place = -1, oldest = 0
+    cdef Datagram* d
+    for i in range(DATAGRAMS):
+        d = &self.datagrams[i]
+        if d.used and self.now - d.begun > self.fragment_idle:
+            d.used = False
+            self.datagrams_lost += 1
+        if not d.used:
+            if free_place < 0:
+                free_place = i
+            continue
+        if (
+            d.ident == ident and d.protocol == protocol and d.src_lo == p.src_lo and d.dst_lo == p.dst_lo
+            and d.src_hi == p.src_hi and d.dst_hi == p.dst_hi
+        ):
+            return i
+        if d.begun < self.datagrams[oldest].begun:
+            oldest = i
+    if free_place < 0:
+        free_place = oldest
+        self.datagrams_lost += 1
+    d = &self.datagrams[free_place]
+    memset(d, 0, sizeof(Datagram))
+    d.used = True
+    d.begun = p.time
+    d.ident, d.protocol = ident, protocol
+    d.src_hi, d.src_lo, d.dst_hi, d.dst_lo = p.src_hi, p.src_lo, p.dst_hi, p.dst_lo
+    return free_place
+
+cdef bint fill(
+    Kernel self, Datagram* d, Py_ssize_t base, Py_ssize_t offset, Py_ssize_t body, Py_ssize_t size
+) except? False nogil:
+    """Copy what is new and join the ranges; False where there would be too many."""
+    cdef Py_ssize_t here = offset, end = offset + size, upto
+    cdef int i, n, first
+    i = 0
+    while here < end:
+        while i < d.parts and d.end[i] <= here:
+            i += 1
+        if i < d.parts and d.start[i] <= here:
+            here = d.end[i]
+            continue
+        upto = min(end, <Py_ssize_t>d.start[i]) if i < d.parts else end
+        for n in range(<int>(upto - here)):
+            self.store[base + here + n] = self.octets[body + here - offset + n]
+        here = upto
+    first = 0
+    while first < d.parts and d.end[first] < offset:
+        first += 1
+    n = first
+    here, upto = offset, end
+    while n < d.parts and d.start[n] <= end:
+        here = min(here, <Py_ssize_t>d.start[n])
+        upto = max(upto, <Py_ssize_t>d.end[n])
+        n += 1
+    if n == first:
+        if d.parts == PARTS:
+            return False
+        for i in range(d.parts, first, -1):
+            d.start[i], d.end[i] = d.start[i - 1], d.end[i - 1]
+        d.parts += 1
+    else:
+        for i in range(n, d.parts):
+            d.start[first + 1 + i - n], d.end[first + 1 + i - n] = d.start[i], d.end[i]
+        d.parts -= n - first - 1
+    d.start[first], d.end[first] = <uint32_t>here, <uint32_t>upto
+    return True
+
+cdef int whole_datagram(
+    Kernel self, Packet* p, Py_ssize_t base, Py_ssize_t header, Py_ssize_t size, uint8_t protocol
+) except -1 nogil:
+    """Analyse a datagram that has become whole, from our buffer instead of the capture."""
+    cdef int fate
+    cdef Py_ssize_t limit = self.limit, reach = self.reach
+    p.ip_bytes = header + size - (8 if p.version == 6 else 0)
+    p.protocol = protocol
+    swap_octets(self)
+    self.reassembled = True
+    self.limit = self.reach = base + size
+    try:
+        fate = transport(self, base, base + size, p)
+    finally:
+        swap_octets(self)
+        self.reassembled = False
+        self.limit = limit
+        self.reach = reach
+    return fate
+
+cdef int swap_octets(Kernel self) noexcept nogil:
+    """Let the capture and the buffer of datagrams change places."""
+    self.octets, self.other_octets = self.other_octets, self.octets
+    self.words, self.other_words = self.other_words, self.words
+    return 0

@@ -1,0 +1,280 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False, cdivision=True
+# cython: nonecheck=False, embedsignature=False
+"""The engine: packets in, conn lines out, without the GIL.
+
+A Kernel owns one flow table and is used by one thread at a time. It reads packet bytes only through typed
+memoryviews with their bounds checked. The nouns are in the files it includes: decode and transport (bytes to
+Packet), fragments, follow and table (conversations), tcp and sequence, line, files.
+Left out: application protocols, which read the streams that the table will hand out.
+"""
+
+cimport cython
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset, strlen
+
+include "shapes.pxi"
+include "digest.pxi"
+include "verdict.pxi"
+
+cdef enum:
+    BUCKETS = 2048                  # of the wheel, for each worth
+    PIECES = 65536                  # ranges above holes, in all conversations
+    LETTER_CHUNKS = 4096            # of long histories
+    DATAGRAMS = 64                  # put together from fragments at one time
+    PARTS = 64                      # ranges of one datagram
+    FRAGMENT_HEADER = 512           # room for the header before a datagram's payload
+    FRAGMENT_ROOM = 66048           # FRAGMENT_HEADER + 65535, rounded up
+    LINE_MOST = 8192                # a line, with a history of ordinary length
+    OUT_FULL = 1048576              # lines to hand over before the walk goes on
+    RECORD_MOST = 262144            # a longer pcap record is taken for a broken file (tcpdump's limit)
+    INTERFACES = 256                # of one pcapng section
+
+ctypedef struct Datagram:
+    int64_t begun
+    uint64_t src_hi
+    uint64_t src_lo
+    uint64_t dst_hi
+    uint64_t dst_lo
+    Py_ssize_t header
+    Py_ssize_t total
+    uint32_t ident
+    int parts
+    uint32_t[PARTS + 1] start
+    uint32_t[PARTS + 1] end
+    uint8_t protocol
+    bint used
+
+cdef extern from *:
+    """
+    #ifndef NETCRIER_SOURCE_HASH
+    #define NETCRIER_SOURCE_HASH "unknown"
+    #endif
+    """
+    const char* NETCRIER_SOURCE_HASH
+
+SOURCE_HASH = NETCRIER_SOURCE_HASH.decode()
+CONVERSATION_SIZE = sizeof(Conversation)
+
+cdef inline int64_t in_nanoseconds(uint64_t ticks, uint64_t resolution) noexcept nogil:
+    """`resolution` ticks a second, up to 10^18 (no more than fits): whole seconds first, so nothing overflows."""
+    cdef uint64_t seconds = ticks // resolution, rest = ticks % resolution
+    if resolution > 1000000000:
+        return <int64_t>(seconds * 1000000000 + rest // (resolution // 1000000000))
+    return <int64_t>(seconds * 1000000000 + rest * 1000000000 // resolution)
+
+
+@cython.final
+cdef class Kernel:
+    cdef const uint8_t[::1] octets
+    cdef const uint64_t[::1] words
+    cdef const uint8_t[::1] other_octets
+    cdef const uint64_t[::1] other_words
+    cdef uint8_t[::1] store
+    cdef Conversation* slab
+    cdef Cell* cells
+    cdef uint32_t* buckets
+    cdef Piece* pieces
+    cdef Letters* letters
+    cdef Datagram* datagrams
+    cdef uint8_t* server_tcp
+    cdef uint8_t* server_udp
+    cdef char* out
+    cdef size_t written, out_size
+    cdef char[64] interface
+    cdef uint64_t seed_a, seed_b, seed_c, serial
+    cdef uint32_t mask, used, most, touched, free_slots, free_pieces, free_letters
+    cdef int64_t[WORTHS] earliest
+    cdef int64_t now, turned, tick, attempt, linger, half_close, short_idle, tcp_idle, icmp_idle, fragment_idle
+    cdef Py_ssize_t limit, reach
+    cdef int checksums, depth
+    cdef bint reassembled, wants_lines, big, unchecked
+    cdef uint32_t hardware_vlan, interface_count
+    cdef int[INTERFACES] interface_link
+    cdef uint64_t[INTERFACES] interface_resolution
+    cdef int64_t[INTERFACES] interface_offset
+    cdef uint32_t[INTERFACES] interface_snap
+    cdef uint64_t received, received_bytes, analysed, not_ip, broken, copies, lines, lines_lost
+    cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, datagrams_lost
+
+    def __cinit__(
+        self, *, bytes seed, int checksums=0, uint32_t most=1000000, bint lines=True, bytes interface=b"",
+        tcp_ports=(), udp_ports=(),
+    ):
+        cdef uint32_t i
+        cdef int port
+        if len(seed) != 24 or not 0 < most < 0x40000000 or not 0 <= checksums <= 2 or len(interface) > 63:
+            raise ValueError("seed of 24 bytes, most of 1 to 2**30, checksums of 0 to 2, interface of 63 bytes")
+        self.seed_a = int.from_bytes(seed[:8], "little") | 1
+        self.seed_b = int.from_bytes(seed[8:16], "little")
+        self.seed_c = int.from_bytes(seed[16:], "little")
+        self.most = most
+        self.checksums = checksums
+        self.wants_lines = lines
+        memset(self.interface, 0, 64)
+        memcpy(self.interface, <const char*>interface, len(interface))
+        self.tick = SECOND // 4
+        self.attempt = self.linger = 5 * SECOND
+        self.half_close = 3 * SECOND
+        self.short_idle = self.icmp_idle = 60 * SECOND
+        self.tcp_idle = self.fragment_idle = 300 * SECOND
+        self.mask = 4095
+        self.out_size = OUT_FULL + 4 * LINE_MOST
+        self.slab = <Conversation*>calloc(most, sizeof(Conversation))
+        self.cells = <Cell*>malloc((self.mask + 1) * sizeof(Cell))
+        self.buckets = <uint32_t*>malloc(WORTHS * BUCKETS * sizeof(uint32_t))
+        self.pieces = <Piece*>calloc(PIECES, sizeof(Piece))
+        self.letters = <Letters*>calloc(LETTER_CHUNKS, sizeof(Letters))
+        self.datagrams = <Datagram*>calloc(DATAGRAMS, sizeof(Datagram))
+        self.server_tcp = <uint8_t*>calloc(65536, 1)
+        self.server_udp = <uint8_t*>calloc(65536, 1)
+        self.out = <char*>malloc(self.out_size)
+        if (
+            self.slab == NULL or self.cells == NULL or self.buckets == NULL or self.pieces == NULL
+            or self.letters == NULL or self.datagrams == NULL or self.server_tcp == NULL
+            or self.server_udp == NULL or self.out == NULL
+        ):
+            raise MemoryError
+        memset(self.cells, 0xFF, (self.mask + 1) * sizeof(Cell))
+        memset(self.buckets, 0xFF, WORTHS * BUCKETS * sizeof(uint32_t))
+        for i in range(PIECES):
+            self.pieces[i].next = i + 1 if i + 1 < PIECES else NOWHERE
+        for i in range(LETTER_CHUNKS):
+            self.letters[i].next = i + 1 if i + 1 < LETTER_CHUNKS else NOWHERE
+        self.free_slots = NOWHERE
+        store = bytearray(DATAGRAMS * FRAGMENT_ROOM)
+        self.store = store
+        self.other_octets = store
+        self.other_words = memoryview(store).cast("Q")
+        for i in range(WORTHS):
+            self.earliest[i] = 0x7FFFFFFFFFFFFFFFULL
+        for port in tcp_ports:
+            self.server_tcp[port & 0xFFFF] = 1
+        for port in udp_ports:
+            self.server_udp[port & 0xFFFF] = 1
+
+    def __dealloc__(self):
+        free(self.slab)
+        free(self.cells)
+        free(self.buckets)
+        free(self.pieces)
+        free(self.letters)
+        free(self.datagrams)
+        free(self.server_tcp)
+        free(self.server_udp)
+        free(self.out)
+
+    def open(self, buffer):
+        """Look at these bytes from now on: a whole file, a ring's block, a packet. None lets go of them."""
+        whole = memoryview(buffer if buffer is not None else b"")
+        self.octets = whole
+        self.words = whole[: len(whole) & ~7].cast("Q")
+
+    def pcap(self, Py_ssize_t at, Py_ssize_t end, *, bint big, int link, bint nanoseconds):
+        """Walk pcap records; where it stopped: `end`, a record that is not whole, or lines are to be taken."""
+        cdef int64_t unit = 1 if nanoseconds else 1000
+        if not 0 <= at <= end <= self.octets.shape[0]:
+            raise ValueError("outside of the buffer")
+        self.big = big
+        with nogil:
+            at = pcap_records(self, at, end, link, unit)
+        return at
+
+    def section(self, *, bint big):
+        """A pcapng section begins: no interfaces are known."""
+        self.big = big
+        self.interface_count = 0
+
+    def add_interface(self, int link, uint64_t resolution, int64_t offset, uint32_t snap):
+        """An interface of the section: ticks a second, and nanoseconds to add."""
+        if self.interface_count == INTERFACES or resolution == 0:
+            raise ValueError("too many interfaces, or a clock without ticks")
+        self.interface_link[self.interface_count] = link
+        self.interface_resolution[self.interface_count] = resolution
+        self.interface_offset[self.interface_count] = offset
+        self.interface_snap[self.interface_count] = snap
+        self.interface_count += 1
+
+    def pcapng(self, Py_ssize_t at, Py_ssize_t end):
+        """Walk packet blocks; where it stopped: as `pcap`, or a block that is not a packet."""
+        if not 0 <= at <= end <= self.octets.shape[0]:
+            raise ValueError("outside of the buffer")
+        with nogil:
+            at = pcapng_blocks(self, at, end)
+        return at
+
+    def block(self, Py_ssize_t at, Py_ssize_t end, *, int link, bint loopback):
+        """Walk a block of the TPACKET_V3 ring; the number of its packets."""
+        if not 0 <= at <= end - 48 or end > self.octets.shape[0]:
+            raise ValueError("outside of the buffer")
+        with nogil:
+            at = ring_block(self, at, end, link, loopback)
+        return at
+
+    def packet(self, buffer, int64_t time, *, int link=1, wire=None):
+        """One frame by itself, at `time` (nanoseconds)."""
+        cdef Py_ssize_t length
+        self.open(buffer)
+        length = self.octets.shape[0] if wire is None else wire
+        with nogil:
+            one_frame(self, 0, self.octets.shape[0], max(self.octets.shape[0], length), time, link, 0)
+        self.open(None)
+
+    def clock(self, int64_t now):
+        """Time passes without a packet; it never goes back."""
+        with nogil:
+            if now > self.now:
+                self.now = now
+                turn_wheel(self)
+
+    def flush(self):
+        """Write every conversation that is held, as at the end of a file or of the program."""
+        cdef int worth
+        cdef uint32_t i
+        with nogil:
+            for i in range(WORTHS * BUCKETS):
+                while self.buckets[i] != NOWHERE:
+                    finish(self, self.buckets[i])
+
+    def take(self):
+        """The lines written since the last call, whole ones."""
+        cdef bytes taken = self.out[: self.written]
+        self.written = 0
+        return taken
+
+    def held(self, uint32_t most):
+        """Lines of up to `most` conversations that go on, as they are now; nothing is ended."""
+        cdef size_t before = self.written
+        cdef uint64_t count = self.lines
+        cdef uint32_t i, slot, n = 0
+        for i in range(WORTHS * BUCKETS):
+            slot = self.buckets[i]
+            while slot != NOWHERE and n < most:
+                write_line(self, slot)
+                n += 1
+                slot = self.slab[slot].next
+        taken = <bytes>self.out[before : self.written]
+        self.written = before
+        self.lines = count
+        return taken
+
+    @property
+    def counters(self):
+        """Totals since the start; `received` is the sum of `analysed`, `not_ip` and `undecodable`."""
+        return {
+            "received": self.received, "bytes": self.received_bytes, "analysed": self.analysed,
+            "not_ip": self.not_ip, "undecodable": self.broken, "copies": self.copies, "lines": self.lines,
+            "lines_lost": self.lines_lost, "begun": self.begun, "ended": self.ended, "evicted": self.evicted,
+            "conversations": self.used, "too_deep": self.too_deep, "pieces_lost": self.pieces_lost,
+            "letters_lost": self.letters_lost, "datagrams_lost": self.datagrams_lost, "now": self.now,
+        }
+
+
+include "files.pxi"
+include "decode.pxi"
+include "transport.pxi"
+include "fragments.pxi"
+include "follow.pxi"
+include "tcp.pxi"
+include "sequence.pxi"
+include "table.pxi"
+include "line.pxi"

@@ -1,0 +1,220 @@
+# What the engine passes around: a decoded packet, a conversation, and the numbers that bound them.
+#
+# Plain structs without a pointer into packet bytes: past decode.pxi nothing reads a packet.
+# Times are nanoseconds since the epoch. Addresses are two 64-bit halves in host order, IPv4 as ::ffff:a.b.c.d.
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    # TCP flags of the header's 14th byte.
+    FIN = 0x01
+    SYN = 0x02
+    RST = 0x04
+    ACK = 0x10
+
+cdef enum:
+    # IP protocol numbers that the engine treats by name.
+    ICMP = 1
+    IGMP = 2
+    IPIP = 4
+    TCP = 6
+    UDP = 17
+    IPV6 = 41
+    ROUTING = 43
+    FRAGMENT = 44
+    GRE = 47
+    ESP = 50
+    AH = 51
+    ICMP6 = 58
+    NO_NEXT = 59
+    DESTINATION = 60
+    MOBILITY = 135
+
+cdef extern from *:
+    """
+    #define NETCRIER_NOWHERE 0xFFFFFFFFu
+    #define NETCRIER_SECOND 1000000000LL
+    """
+    const uint32_t NOWHERE "NETCRIER_NOWHERE"   # no slot
+    const int64_t SECOND "NETCRIER_SECOND"      # in nanoseconds
+
+cdef enum Checksums:
+    COUNT_BAD = 0    # mark them in the history, analyse the packet
+    IGNORE_BAD = 1   # do not look
+    DROP_BAD = 2     # mark them, do not analyse the packet
+
+cdef enum EndState:
+    # Of one end of a TCP conversation, as Zeek's conn_state needs them.
+    INACTIVE = 0
+    SYN_SENT = 1
+    SYN_ACK_SENT = 2
+    PARTIAL = 3
+    ESTABLISHED = 4
+    CLOSED = 5
+    RESET = 6
+
+cdef enum:
+    # Endpoint.marks: history letters that were written for this end.
+    SEEN_SYN = 0x01
+    SEEN_FIN = 0x02
+    SEEN_RST = 0x04
+    SEEN_DATA = 0x08
+    SEEN_ACK = 0x10
+    SEEN_FIN_RST = 0x20
+    SEEN_MULTI = 0x40
+
+cdef enum:
+    # Endpoint.flags
+    DID_CLOSE = 0x01      # this end's close was complete
+    DID_EOF = 0x02        # all that this end sent before its close has been accounted for
+    SKIPS = 0x04          # its sequence space is no longer followed (a budget was used up)
+    ACTIVE = 0x08         # UDP: a datagram with a good checksum was seen
+    FIRST_SEEN = 0x10     # TCP: a packet of this end was processed
+
+cdef enum:
+    # Conversation.flags
+    PARTIAL_START = 0x01  # TCP: the beginning was not seen
+    CLOSE_DEFERRED = 0x02 # a close waits for data that is still missing
+    CLOSING = 0x04        # `ends` holds the time at which the record is written
+    ONE_WAY = 0x08        # ICMP kinds without a counterpart: never paired
+    IS_V6 = 0x10
+    TOO_DEEP = 0x20       # tunnels beyond the depth limit were met inside
+    HALF_CLOSING = 0x40   # as CLOSING, for the first close by an end of which nothing else was seen
+
+cdef enum Worth:
+    # What is evicted first at the table's limit. A conversation stands in the wheel of its worth.
+    ATTEMPT = 0
+    ENDED = 1
+    ONE_SIDED = 2
+    KEPT = 3
+    WORTHS = 4
+
+cdef enum Service:
+    NO_SERVICE = 0
+    NETCRIER = 1
+    VXLAN = 2
+    GENEVE = 3
+    GTPV1 = 4
+    TEREDO = 5
+    AYIYA = 6
+
+cdef enum Fate:
+    # What became of a packet, or of one layer of it.
+    FOLLOWED = 1     # it belongs to a conversation, or to a datagram whose fragments are still coming
+    NOT_IP = 2       # ARP and the like, or an IP packet that has no conversation (encrypted, no next header)
+    BROKEN = 3       # cut short, or not what it claims to be
+
+cdef enum:
+    HISTORY_ROOM = 26                # letters in the struct itself; more go into chunks
+    LETTERS_ROOM = 56                # letters in a chunk
+    TUNNELS_DEEP = 4                 # layers of tunnels followed in one packet (Zeek's limit)
+    LAYERS = 16                      # link layers followed in one packet: a loop of tags ends here
+    OVERLAP = 1048576                # a jump in TCP sequence numbers beyond this is not believed
+    BEFORE_ACKS = 16384              # bytes above a hole, without any ack, until the sequence space is not followed
+    UNACKED = 10485760               # bytes without a further ack, likewise
+    PIECES_OF_END = 1024             # ranges above holes kept for one end
+
+
+ctypedef struct Packet:
+    int64_t time
+    uint64_t src_hi
+    uint64_t src_lo
+    uint64_t dst_hi
+    uint64_t dst_lo
+    uint64_t ip_bytes       # total length by the IP header
+    int64_t payload         # bytes after the transport header by the IP header (UDP: by its own)
+    int64_t captured        # of these, bytes that stand in the capture
+    Py_ssize_t body         # where they start in the octets
+    Py_ssize_t stop         # where the datagram ends in the octets
+    uint32_t seq
+    uint32_t ack
+    uint32_t interface
+    uint16_t src_port
+    uint16_t dst_port
+    uint16_t window
+    uint16_t vlan
+    uint16_t inner_vlan
+    uint16_t mss
+    uint8_t protocol
+    uint8_t version
+    uint8_t flags
+    uint8_t ttl
+    bint one_way
+    bint bad                # a wrong checksum
+    bint headless           # the transport header is not usable: the conversation exists, nothing else is known
+    bint whole              # all of the payload was captured
+    bint netcrier           # a datagram of Netcrier itself
+    bint has_macs
+    uint8_t[6] src_mac
+    uint8_t[6] dst_mac
+
+ctypedef struct Endpoint:
+    uint64_t packets
+    uint64_t ip_bytes
+    uint64_t bytes          # UDP, ICMP: payload seen. TCP: up to where (relative) the data is in order
+    uint64_t fin_seq        # relative, one past the FIN
+    uint32_t start_seq
+    uint32_t last_seq
+    uint32_t ack_seq        # the highest that the peer acknowledged
+    uint16_t seq_wraps
+    uint16_t ack_wraps
+    uint32_t last_syn
+    uint32_t last_fin
+    uint32_t last_rst
+    uint32_t retransmitted
+    uint32_t pieces         # first of the ranges above a hole, or NOWHERE
+    uint16_t piece_count
+    uint16_t zero_windows   # these three stop at their highest value
+    uint16_t gaps
+    uint16_t bad_checksums
+    uint16_t mss
+    uint8_t state
+    uint8_t before          # the state before this one
+    uint8_t fins
+    uint8_t marks
+    uint8_t flags
+    uint8_t tcp_flags
+    uint8_t ttl_min
+    uint8_t ttl_max
+    uint8_t[6] mac
+
+ctypedef struct Conversation:
+    uint64_t orig_hi
+    uint64_t orig_lo
+    uint64_t resp_hi
+    uint64_t resp_lo
+    int64_t start
+    int64_t last
+    int64_t ends            # CLOSING: when the record is written whatever comes
+    uint64_t serial         # of this engine; the uid is made from it
+    uint64_t missed
+    uint32_t next           # in its wheel bucket, or in the free list
+    uint32_t back
+    uint32_t more           # first chunk of a long history, or NOWHERE
+    uint16_t bucket
+    uint16_t orig_port
+    uint16_t resp_port
+    uint16_t vlan
+    uint16_t inner_vlan
+    uint8_t protocol
+    uint8_t flags
+    uint8_t service
+    uint8_t history_length  # letters in `history`
+    char[HISTORY_ROOM] history
+    Endpoint orig
+    Endpoint resp
+
+ctypedef struct Piece:
+    uint64_t start
+    uint64_t end
+    uint32_t next
+
+ctypedef struct Letters:
+    uint32_t next
+    uint32_t length
+    char[LETTERS_ROOM] text
+
+ctypedef struct Cell:
+    # One place of the open-addressed index.
+    uint32_t tag            # the key's hash
+    uint32_t slot           # in the slab, or NOWHERE

@@ -78,10 +78,12 @@ class Admission:
         self._strangers = Budget(STRANGERS_PER_SECOND)
         self._waiters = Budget(WAITING_PER_SECOND)
         self._unsettled: dict[NodeId, int] = {}
+        self._using: dict[bytes, NodeId] = {}
 
     def settled(self, identity: NodeId) -> None:
         """The row of an Enrolling or Waiting event is committed, or the commit failed."""
         self._unsettled.pop(identity, None)
+        self._using = {token: user for token, user in self._using.items() if user != identity}
 
     def hello(
         self,
@@ -104,6 +106,7 @@ class Admission:
             raise DecodeError("hello in progress")
         row = self._row(identity, handshake.node_public, hello, address, now_us, numbers[0], lanes)
         trust = self._judge(identity, hello, row, now_us)
+        first = row.trust != "token" or not row.approved
         row = replace(row, trust=trust, approved=trust != "waiting")
         if not row.approved:
             return self._wait(row, now)
@@ -119,18 +122,22 @@ class Admission:
         answer = handshake.answer(AgreementKey(self._entropy(32)), payload)
         datagram = welcome_front(self._group, identity) + answer
         assert len(datagram) <= len(data), "an answer longer than the question"
-        used = hello.token if trust == "token" and hello.token != _NO_TOKEN else None
+        used = hello.token if trust == "token" and first else None
+        if used:
+            self._using[used] = identity
         return Enrolling(row, used, Datagram(datagram, address))
 
     def _judge(self, identity: NodeId, hello: Hello, row: NodeRow, now_us: int) -> str:
         """The trust that the node gets; `waiting` for none yet. DecodeError for a token that does not hold."""
+        if row.approved and row.trust == "token":
+            return row.trust
         if hello.token != _NO_TOKEN:
             grant = self.grants.get(hello.token)
             if grant is None or not compare_digest(enrolment_proof(grant.secret, identity, hello.boot), hello.proof):
                 raise DecodeError("bad token")
             if grant.expires_us is not None and now_us > grant.expires_us and grant.used_by != identity:
                 raise DecodeError("token expired")
-            if grant.once and grant.used_by not in (None, identity):
+            if grant.once and (grant.used_by or self._using.get(grant.id)) not in (None, identity):
                 raise DecodeError("token used up")
             return "token"
         if row.approved:

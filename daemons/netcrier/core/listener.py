@@ -403,11 +403,11 @@ class Listener:
         self._out.append(Datagram(seal_up(header, key, plaintext), self._reply_to))
 
     def _report(self, now: float) -> None:
+        states = self.inbox.lanes
+        most = EXTRAS_MAX // max(1, len(states))  # all lanes share one datagram
         lanes = tuple(
-            LaneReport(
-                lane.lane, lane.term, lane.mark, self._delivered.get(lane.lane, 0), lane.chain, lane.held[:EXTRAS_MAX]
-            )
-            for lane in self.inbox.lanes
+            LaneReport(lane.lane, lane.term, lane.mark, self._delivered.get(lane.lane, 0), lane.chain, lane.held[:most])
+            for lane in states
         )
         counter, at = self._beacon
         held = min(int((now - at) * 1e6), 2**32 - 1)

@@ -133,6 +133,11 @@ class Listener:
         return bool(self._keys and self.inbox.lanes)
 
     @property
+    def _answering(self) -> bool:
+        """Whether the node can report: enrolled, and told where the master listens; until then nothing is due."""
+        return self.enrolled and self._reply_to is not None
+
+    @property
     def behind(self) -> int:
         """Messages that the master has sent and that lack here."""
         return sum(self._gaps.behind(lane.lane, lane.mark) for lane in self.inbox.lanes)
@@ -198,6 +203,8 @@ class Listener:
     @property
     def timer(self) -> float | None:
         """When `handle_timer` has something to do."""
+        if not self._answering:
+            return self._hello_at
         times = (self._hello_at, self._report_at, self._presence_at, self._gaps.timer)
         return min((at for at in times if at is not None), default=None)
 
@@ -205,8 +212,7 @@ class Listener:
         """Say what is due."""
         if self._hello_at is not None and self._hello_at <= now:
             self._say_hello(now)
-        if not self.enrolled or self._reply_to is None:
-            self._report_at = self._presence_at = None
+        if not self._answering:
             return
         for lane, ranges in self._gaps.due(now):
             term = next(state.term for state in self.inbox.lanes if state.lane == lane)

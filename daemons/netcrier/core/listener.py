@@ -300,6 +300,7 @@ class Listener:
         if not self._strangers.spend(now):
             raise DecodeError("too many strangers")
         verify_beacon(data, Verifier(beacon.signing_key))
+        self.me.key.agree(beacon.agreement_key)  # a key of low order would fail at every hello
         pin = Pin(beacon.group, beacon.signing_key, beacon.agreement_key, "", "first-use")
         self._trust(pin)
         self._events.append(Pinned(pin))

@@ -342,7 +342,10 @@ class Speaker:
             if not delivery.outstanding:
                 self._complete_ids.add(delivery.message)
         while len(self.deliveries) > _DELIVERIES_REMEMBERED:
-            self.deliveries.pop(next(iter(self.deliveries)))
+            oldest = next(iter(self.deliveries))
+            del self.deliveries[oldest]
+            self._open.pop(oldest, None)
+            self._complete_ids.discard(oldest)
 
     # What it says
 

@@ -36,7 +36,7 @@ from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer
 from netcrier.wire.hello import TOKEN_ID_SIZE
 from netcrier.wire.token import Token, encode_token
 
-_log = logging.getLogger("masterd")
+_log = logging.getLogger("netcrier.masterd")
 _COMMIT_EVERY = 0.020
 _CARRIERS_EVERY = 5.0
 _PRUNE_EVERY = 600.0
@@ -84,7 +84,7 @@ class App:
         self.speaker.admission.grants = self.store.grants()
         self._restore(term)
         path = None if config.log.stdout else self.place.log_dir / "messages.log"
-        self._event_log = EventLog(JsonLog(path, stdout=config.log.stdout), self.speaker.roster)
+        self._event_log = EventLog(JsonLog(path, stdout=config.log.stdout), self.speaker.roster, config.log.time)
         self._choose_carriers()
         self._pump = Pump(self.speaker, self.port, self._everyone, self._settle)
         self._spawn(self._every(_CARRIERS_EVERY, self._choose_carriers))

@@ -10,13 +10,13 @@ from netcrier.core.delivery import Receipt
 from netcrier.core.roster import Roster
 from netcrier.core.speaker import Composed
 from netcrier.ids import MessageId
-from netcrier.runtime.logs import JsonLog
+from netcrier.runtime.logs import Clock, JsonLog, stamp
 
 
 class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of the master's messages.log. Times are epoch seconds."""
+    """A line of the master's messages.log. `ts` is epoch seconds, or RFC 3339 as `log.time` says."""
 
-    ts: float
+    ts: float | str
     """When it happened."""
     event: str
     """`broadcast`, `receipt` or `complete`."""
@@ -39,8 +39,8 @@ class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
 class EventLog:
     """Writes them; what a full disk refuses is counted by the log."""
 
-    def __init__(self, log: JsonLog, roster: Roster) -> None:
-        self.log, self._roster = log, roster
+    def __init__(self, log: JsonLog, roster: Roster, clock: Clock) -> None:
+        self.log, self._roster, self._clock = log, roster, clock
 
     def sent(self, composed: Composed, size: int) -> None:
         """A message has left."""
@@ -50,7 +50,7 @@ class EventLog:
         """A node has told of a message."""
         node = self._roster.at(receipt.index)
         line = EventLine(
-            _now(), "receipt", str(receipt.message), node=node.row.id.hex() if node else None,
+            self._now(), "receipt", str(receipt.message), node=node.row.id.hex() if node else None,
             name=node.row.name if node else None, state=receipt.state.name.lower(), after_ms=_ms(receipt.after),
         )  # fmt: skip
         self.log.append(msgspec.json.encode(line))
@@ -63,6 +63,9 @@ class EventLog:
         """Write to a new file of the same name."""
         self.log.reopen()
 
+    def _now(self) -> float | str:
+        return stamp(time.time(), self._clock)
+
     def close(self) -> None:
         """No more lines."""
         self.log.close()
@@ -71,12 +74,8 @@ class EventLog:
         self, event: str, message: MessageId, *, size: int | None = None, expected: int | None = None,
         after_ms: float | None = None,
     ) -> None:  # fmt: skip
-        line = EventLine(_now(), event, str(message), size=size, expected=expected, after_ms=after_ms)
+        line = EventLine(self._now(), event, str(message), size=size, expected=expected, after_ms=after_ms)
         self.log.append(msgspec.json.encode(line))
-
-
-def _now() -> float:
-    return round(time.time(), 6)
 
 
 def _ms(seconds: float) -> float:

@@ -31,7 +31,7 @@ from netcrier.runtime.udp import Pump, UdpPort
 from netcrier.wire.envelope import AgreementKey, master_id
 from netcrier.wire.limits import NAME_MAX, TAGS_MAX
 
-_log = logging.getLogger("noded")
+_log = logging.getLogger("netcrier.noded")
 _LOG_RETRY = 5.0
 _NO_MASTER = MasterId(b"")
 
@@ -81,7 +81,7 @@ class App:
         )
         path = None if config.log.stdout else self.place.log_dir / "messages.log"
         self._json_log = JsonLog(path, stdout=config.log.stdout)
-        self._message_log = MessageLog(self._json_log, self.journal)
+        self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
         self.last = next(iter(self.journal.last(1)), None)
         self._pump = Pump(self.listener, self.port, tuple[Address, ...], self._settle)

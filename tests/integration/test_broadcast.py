@@ -1,0 +1,255 @@
+"""The broadcast with real processes in real namespaces: all nodes, each once, under loss and kill -9; nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from netcrier.control.failures import ControlError
+from netcrier.control.types.master import ReceiptsRequest, TokenRequest
+from netcrier.control.types.node import JoinRequest
+from netcrier.ids import GroupId, MasterId
+from netcrier.noded.journal import Journal
+from netcrier.wire import signed
+from netcrier.wire.envelope import SealKey, Signer
+from netcrier.wire.header import seal_down
+from netcrier.wire.kinds import MAGIC, VERSION, Kind
+from netcrier.wire.message import Message, encode_message
+from netcrier.wire.signed import Head
+from netcrier.wire.token import decode_token, encode_token
+from netcrier_ctl.lab import Lab
+
+from tests.site import Site, eventually
+
+SEND = """
+import socket, sys
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for line in sys.stdin:
+    out.sendto(bytes.fromhex(line), (sys.argv[1], int(sys.argv[2])))
+"""
+LISTEN = """
+import socket, sys, time
+inn = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+inn.bind(("", 12345))
+inn.settimeout(0.2)
+end = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    try:
+        print(inn.recv(2048).hex(), flush=True)
+    except TimeoutError:
+        pass
+"""
+
+
+@contextlib.contextmanager
+def site(place: Path, nodes: int, extra: tuple[str, ...] = ()) -> Iterator[Site]:
+    """A master and `nodes` enrolled nodes; `extra` hosts run nothing."""
+    names = [f"node{number}" for number in range(1, nodes + 1)]
+    with Lab(["master", *names, *extra]) as lab:
+        here = Site(lab, place)
+        here.start_master()
+        for name in names:
+            here.start_node(name)
+        here.wait_enrolled()
+        yield here
+
+
+def test_a_broadcast_reaches_ten_nodes_and_each_receipt_is_known(tmp_path: Path) -> None:
+    with site(tmp_path, 10) as here:
+        sent = here.broadcast(b"hello, everyone")
+        assert sent.expected == 10
+        here.wait_received(1)
+        rows = here.master.call("receipts", ReceiptsRequest(sent.id)).rows
+        assert [row.name for row in rows] == sorted(here.nodes)
+        assert {row.state for row in rows} <= {"received", "delivered"}
+        for host in here.nodes:
+            eventually(lambda host=host: here.sequences(host) == [1], f"{host} logs it")  # type: ignore[misc]  # as in site.py
+            line = here.nodes[host].lines()[0]
+            assert (line["text"], line["n"], line["trust"]) == ("hello, everyone", 1, "first-use")
+
+
+def test_loss_both_ways_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    with site(tmp_path, 10) as here:
+        here.lab.loss(20)
+        for number in range(100):
+            here.broadcast(b"message %d" % number)
+        here.wait_received(100)
+        for host in here.nodes:
+            assert here.sequences(host) == list(range(1, 101)), host
+
+
+def test_kill_9_of_the_master_in_the_middle_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    with site(tmp_path, 3) as here:
+        accepted: list[int] = []
+
+        def send() -> None:
+            for number in range(400):
+                with contextlib.suppress(ControlError):
+                    accepted.append(here.broadcast(b"%d" % number).sequence)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        eventually(lambda: len(accepted) > 40, "messages flow")
+        here.master.kill()
+        here.master.start()
+        sender.join()
+        assert accepted == sorted(set(accepted)), "a number was given twice"
+        newest = here.master_status().last
+        assert newest
+        total = int(newest.id)
+        here.wait_received(total)
+        for host in here.nodes:
+            assert here.sequences(host) == list(range(1, total + 1)), host
+        assert set(accepted) <= set(range(1, total + 1))
+
+
+def test_kill_9_of_a_node_in_the_middle_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    with site(tmp_path, 3) as here:
+        for round_ in range(4):
+            for number in range(25):
+                here.broadcast(b"%d %d" % (round_, number))
+                if number == 10 + round_:
+                    here.nodes["node2"].kill()
+            here.nodes["node2"].start()
+        here.wait_received(100)
+        for host in here.nodes:
+            assert here.sequences(host) == list(range(1, 101)), host
+            assert [line["n"] for line in here.nodes[host].lines()] == list(range(1, 101))
+
+
+def test_a_repeated_request_sends_nothing_new(tmp_path: Path) -> None:
+    with site(tmp_path, 1) as here:
+        first = here.broadcast(b"once", request="the same")
+        second = here.broadcast(b"once", request="the same")
+        assert (second.id, second.repeated) == (first.id, True)
+        here.wait_received(1)
+        assert here.sequences("node1") == [1]
+
+
+def test_a_node_that_is_away_gets_what_it_missed(tmp_path: Path) -> None:
+    with site(tmp_path, 2) as here:
+        here.lab.partition("node2")
+        for number in range(30):
+            here.broadcast(b"%d" % number)
+        eventually(lambda: here.sequences("node1") == list(range(1, 31)), "node1 has all")
+        assert here.sequences("node2") == []
+        here.lab.heal("node2")
+        here.wait_received(30)
+        assert here.sequences("node2") == list(range(1, 31))
+
+
+def forged(here: Site, host: str) -> str:
+    """A message sealed with the true group key and signed by another, as a stolen node could make it (hex)."""
+    status = here.master_status()
+    master = MasterId(bytes.fromhex(status.master))
+    journal = Journal(here.nodes[host].state / "journal.sqlite")
+    (epoch, secret), *_ = journal.membership(master).keys
+    journal.close()
+    group = GroupId(bytes.fromhex(status.group_id))
+    message = Message(Head(master, status.term, status.boot, 1 << 40), 0, 1, 2000, time.time_ns() // 1000, b"forged")
+    plaintext = signed.signed(Kind.MESSAGE, group, encode_message(message), Signer(secrets.token_bytes(32)))
+    return seal_down(Kind.MESSAGE, group, epoch, SealKey(secret), plaintext).hex()
+
+
+def test_a_forged_message_under_the_true_group_key_is_refused(tmp_path: Path) -> None:
+    with site(tmp_path, 2, ("intruder",)) as here:
+        target = here.lab.address("node2")
+        done = here.lab.run(
+            "intruder", [sys.executable, "-c", SEND, target, "12345"], text=forged(here, "node1") + "\n"
+        )
+        assert done.returncode == 0, done.stderr
+        counters = "node2 counts the forgery"
+        eventually(lambda: here.nodes["node2"].call("status").counters.get("bad signature") == 1, counters)
+        here.broadcast(b"true")
+        here.wait_received(1)
+        assert [line["text"] for line in here.nodes["node2"].lines()] == ["true"]
+
+
+def test_garbage_is_counted_and_the_daemons_go_on(tmp_path: Path) -> None:
+    with site(tmp_path, 1, ("intruder",)) as here:
+        front = MAGIC + bytes((VERSION,))
+        waste = [os.urandom(size) for size in (0, 1, 40, 1232, 1400)]
+        waste += [front + bytes((kind,)) + os.urandom(60) for kind in range(256)]
+        for host, port in (("master", "12346"), ("node1", "12345")):
+            text = "".join(item.hex() + "\n" for item in waste)
+            done = here.lab.run("intruder", [sys.executable, "-c", SEND, here.lab.address(host), port], text=text)
+            assert done.returncode == 0, done.stderr
+        here.broadcast(b"still there")
+        here.wait_received(1)
+        for daemon in (here.master, here.nodes["node1"]):
+            counters = daemon.call("status").counters
+            assert counters["unknown kind"] >= 200, counters
+            assert "Traceback" not in daemon.stderr
+
+
+def test_an_open_group_says_so_on_both_sides(tmp_path: Path) -> None:
+    with site(tmp_path, 1) as here:
+        assert here.master_status().open
+        assert "open" in " ".join(here.master_status().warnings)
+        node = here.nodes["node1"].call("status")
+        assert (node.open, node.trust) == (True, "first-use")
+        assert "open" in " ".join(node.warnings)
+
+
+def test_a_closed_group_tells_a_stranger_nothing(tmp_path: Path) -> None:
+    hosts = ["master", "member", "wrong", "none", "ear"]
+    with Lab(hosts) as lab:
+        here = Site(lab, tmp_path)
+        here.start_master()
+        token = here.master.call("token.create", TokenRequest())
+        assert token.closed_now
+        known = decode_token(token.token)
+        here.start_node("member", NETCRIER_TOKEN=token.token)
+        here.wait_enrolled()
+        wrong = encode_token(replace(known, secret=bytes(32)))
+        strangers = {
+            "wrong": Site(lab, tmp_path).start_node("wrong", NETCRIER_TOKEN=wrong),
+            "none": Site(lab, tmp_path).start_node("none"),
+        }
+        with (tmp_path / "ear").open("wb") as heard_file:
+            ear = lab.spawn("ear", [sys.executable, "-c", LISTEN, "4"], stdout=heard_file)
+        eventually(lambda: len((tmp_path / "ear").read_text()) > 0, "the ear hears a beacon")
+        secret = b"the safe opens with swordfish"
+        here.broadcast(secret)
+        here.wait_received(1)
+        eventually(lambda: here.master_status().counters.get("bad token", 0) >= 1, "the wrong token is refused")
+        ear.wait()
+        heard = [bytes.fromhex(line) for line in (tmp_path / "ear").read_text().split()]
+        assert len(heard) >= 4
+        assert {data[3] for data in heard} <= {Kind.BEACON, Kind.MESSAGE, Kind.SOLICIT}, "a stranger was answered"
+        assert not any(secret in data for data in heard)
+        for host, stranger in strangers.items():
+            status = stranger.call("status")
+            assert status.state in ("joining", "waiting"), host
+            assert (status.received, stranger.lines()) == (0, [])
+        assert here.master_status().nodes.waiting == 1
+
+
+def test_netctl_token_closes_an_open_group_and_a_token_lets_a_node_back_in(tmp_path: Path) -> None:
+    with site(tmp_path, 2) as here:
+        token = here.master.call("token.create", TokenRequest())
+        assert token.closed_now
+        eventually(lambda: here.master_status().nodes.waiting == 2, "first-use nodes wait")
+        here.nodes["node1"].call("join", JoinRequest(token.token))
+        eventually(lambda: here.master_status().nodes.waiting == 1, "node1 is let in")
+        sent = here.broadcast(b"members only")
+        assert sent.expected == 1
+        eventually(lambda: here.sequences("node1") == [1], "node1 reads")
+        assert here.sequences("node2") == []
+        assert here.nodes["node1"].call("status").trust == "token"
+
+
+@pytest.mark.parametrize("daemon", ["masterd", "noded"])
+def test_sigterm_ends_with_status_0_and_takes_the_socket_away(tmp_path: Path, daemon: str) -> None:
+    with site(tmp_path, 1) as here:
+        process = here.master if daemon == "masterd" else here.nodes["node1"]
+        assert process.stop() == 0
+        assert not (process.place / "runtime" / f"{daemon}.sock").exists()

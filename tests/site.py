@@ -1,0 +1,154 @@
+"""A site for integration tests: real daemons in real namespaces, each with directories of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from netcrier.control.client import Client
+from netcrier.control.failures import ControlError
+from netcrier.control.types.master import BroadcastRequest, MasterStatus, Sent, SentMessagesRequest
+from netcrier.control.types.node import NodeStatus
+from netcrier_ctl.lab import Lab, Process
+
+PATIENCE = 30.0
+"""Seconds within which anything that is promised must be true."""
+
+
+def eventually(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until it holds; fail with `what` where it does not."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.02)
+
+
+class Daemon:
+    """One daemon on one host; it can be killed and started again on the same directories."""
+
+    def __init__(self, lab: Lab, host: str, name: str, place: Path, environ: Mapping[str, str]) -> None:
+        self.lab, self.host, self.name, self.place = lab, host, name, place
+        kinds = ("RUNTIME", "LOG", "STATE", "CONFIG")
+        self.environ = {f"NETCRIER_{kind}_DIR": str(place / kind.lower()) for kind in kinds}
+        self.environ |= {"NETCRIER_NAME": host, **environ}
+        self.process: Process | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait for its control socket."""
+        self.place.mkdir(parents=True, exist_ok=True)
+        with (self.place / "stderr").open("ab") as stderr:
+            self.process = self.lab.spawn(
+                self.host,
+                [sys.executable, "-m", f"netcrier.{self.name}"],
+                env=self.environ,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        eventually(self._answers, f"{self.name} on {self.host} answers: {self.stderr[-400:]}")
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self.process
+        self.process.kill(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """As systemd would; the exit status."""
+        assert self.process
+        return self.process.stop()
+
+    def client(self) -> Client:
+        """A new connection to its control socket."""
+        return Client(self.place / "runtime" / f"{self.name}.sock", timeout=10)
+
+    def call(self, method: str, params: Any = None) -> Any:
+        """One request."""
+        with self.client() as client:
+            return client.call(method, params)
+
+    @property
+    def state(self) -> Path:
+        """Its state directory."""
+        return self.place / "state" / self.name
+
+    @property
+    def stderr(self) -> str:
+        """Its service log."""
+        path = self.place / "stderr"
+        return path.read_text() if path.exists() else ""
+
+    def lines(self, log: str = "messages") -> list[dict[str, Any]]:
+        """Its JSON log, whole lines."""
+        path = self.place / "log" / self.name / f"{log}.log"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def _answers(self) -> bool:
+        assert self.process
+        assert self.process.poll() is None, f"{self.name} on {self.host} ended: {self.stderr[-800:]}"
+        try:
+            self.call("status")
+        except ControlError:
+            return False
+        return True
+
+
+class Site:
+    """A master and its nodes on one lab."""
+
+    def __init__(self, lab: Lab, place: Path) -> None:
+        self.lab, self.place = lab, place
+        self.nodes: dict[str, Daemon] = {}
+
+    def start_master(self, **environ: str) -> Daemon:
+        """masterd on the host `master`."""
+        self.master = Daemon(self.lab, "master", "masterd", self.place / "master", environ)
+        return self.master
+
+    def start_node(self, host: str, **environ: str) -> Daemon:
+        """noded on a host."""
+        self.nodes[host] = Daemon(self.lab, host, "noded", self.place / host, environ)
+        return self.nodes[host]
+
+    def wait_enrolled(self) -> None:
+        """Until every node takes part and the master has heard it."""
+        for host, node in self.nodes.items():
+            eventually(lambda node=node: self._enrolled(node), f"{host} is enrolled: {node.stderr[-400:]}")  # type: ignore[misc]  # mypy cannot infer the default's type
+        eventually(lambda: self.master_status().nodes.here == len(self.nodes), "the master hears all nodes")
+
+    def master_status(self) -> MasterStatus:
+        """masterd's status."""
+        status = self.master.call("status")
+        assert isinstance(status, MasterStatus)
+        return status
+
+    def broadcast(self, body: bytes, request: str = "") -> Sent:
+        """Send a message to all."""
+        sent = self.master.call("broadcast", BroadcastRequest(body=body, request=request or body.hex()))
+        assert isinstance(sent, Sent)
+        return sent
+
+    def wait_received(self, messages: int) -> None:
+        """Until every one of the newest messages has every receipt."""
+
+        def complete() -> bool:
+            rows = self.master.call("messages", SentMessagesRequest(limit=messages)).rows
+            return len(rows) == messages and all(row.received == row.expected == len(self.nodes) for row in rows)
+
+        eventually(complete, f"{messages} messages are received by {len(self.nodes)} nodes", 2 * PATIENCE)
+
+    def sequences(self, host: str) -> list[int]:
+        """The numbers in a node's log, in its order."""
+        return [line["seq"] for line in self.nodes[host].lines()]
+
+    @staticmethod
+    def _enrolled(node: Daemon) -> bool:
+        status = node.call("status")
+        assert isinstance(status, NodeStatus)
+        return status.state == "enrolled"

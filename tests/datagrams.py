@@ -1,0 +1,138 @@
+"""Every datagram kind of version 1 and the token, from fixed keys: what the frozen vectors and the mutations start from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from netcrier.ids import GroupId
+from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
+from netcrier.wire.envelope import AgreementKey, SealKey, Signer, chained, digest, master_id, node_id
+from netcrier.wire.handshake import Answerer, Asker
+from netcrier.wire.header import FRONT_SIZE, UpHeader, seal_down, seal_up, up_key
+from netcrier.wire.hello import (
+    Hello,
+    LaneStart,
+    Welcome,
+    encode_hello,
+    encode_welcome,
+    enrolment_proof,
+    hello_front,
+    welcome_front,
+)
+from netcrier.wire.kinds import Kind
+from netcrier.wire.message import Message, encode_message
+from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
+from netcrier.wire.signed import Head, signed
+from netcrier.wire.solicit import Solicit, encode_solicit
+from netcrier.wire.token import Token, encode_token
+
+GROUP: Final = GroupId(bytes(range(8)))
+EPOCH: Final = 7
+SIGNER: Final = Signer(bytes([1]) * 32)
+MASTER_KEY: Final = AgreementKey(bytes([2]) * 32)
+NODE_KEY: Final = AgreementKey(bytes([3]) * 32)
+GROUP_SECRET: Final = bytes([4]) * 32
+SEAL: Final = SealKey(GROUP_SECRET)
+TOKEN_ID: Final = bytes(range(16, 24))
+TOKEN_SECRET: Final = bytes([7]) * 32
+NODE: Final = node_id(NODE_KEY.public)
+NODE_BOOT: Final = 9
+HEAD: Final = Head(master_id(SIGNER.public), term=2, boot=3, counter=4)
+
+BEACON: Final = Beacon(
+    GROUP, EPOCH, SIGNER.public, MASTER_KEY.public, 2, 3, 4, True, 12346, ("192.0.2.1", "2001:db8::1")
+)
+MARKS: Final = Marks(
+    (LaneSpan(0, 1284, 900), LaneSpan(1, 7, 1)), 2000, 10_000, 1_700_000_000_000_000, "lab", next_epoch=8, next_in_ms=500
+)
+MESSAGE: Final = Message(HEAD, 0, 1284, 2000, 1_700_000_000_000_001, "Grüße\0".encode(), ttl_ms=60_000, selector="a=b")
+SOLICIT: Final = Solicit(HEAD, 1, 7, 2000, first=16, bitmap=bytes([0x80, 0x01]))
+HELLO: Final = Hello(
+    NODE_BOOT, bytes(range(32, 48)), "node1", (("role", "web"), ("site", "fra")), ((0, 2, 1280), (1, 2, 7)),
+    TOKEN_ID, enrolment_proof(TOKEN_SECRET, NODE, NODE_BOOT),
+)  # fmt: skip
+CHAIN: Final = chained(digest(b"first"), digest(b"second"))
+WELCOME: Final = Welcome(
+    2, 3, 16, 10_000, ((EPOCH, GROUP_SECRET), (8, bytes([8]) * 32)), (LaneStart(0, 2, 1280, CHAIN),), "lab"
+)
+REPORT: Final = Report(
+    5, (LaneReport(0, 2, 1280, 1279, CHAIN, ((1282, digest(b"held")),)), LaneReport(1, 2, 7, 7, CHAIN)), 4, 1500, 3
+)
+REQUEST: Final = Request(6, 2, 0, ((1281, 1), (1283, 2)))
+TOKEN: Final = Token(GROUP, SIGNER.public, MASTER_KEY.public, 12346, TOKEN_ID, TOKEN_SECRET, "lab")
+
+
+def beacon() -> bytes:
+    """BEACON and MARKS."""
+    return encode_beacon(BEACON, MARKS, SEAL, SIGNER)
+
+
+def message_plaintext() -> bytes:
+    """MESSAGE, signed."""
+    return signed(Kind.MESSAGE, GROUP, encode_message(MESSAGE), SIGNER)
+
+
+def message() -> bytes:
+    """MESSAGE, signed and sealed."""
+    return seal_down(Kind.MESSAGE, GROUP, EPOCH, SEAL, message_plaintext())
+
+
+def solicit_plaintext() -> bytes:
+    """SOLICIT, signed."""
+    return signed(Kind.SOLICIT, GROUP, encode_solicit(SOLICIT), SIGNER)
+
+
+def solicit() -> bytes:
+    """SOLICIT, signed and sealed."""
+    return seal_down(Kind.SOLICIT, GROUP, EPOCH, SEAL, solicit_plaintext())
+
+
+def asker() -> tuple[Asker, bytes]:
+    """The node's side of the handshake after its hello, and the hello."""
+    exchange = Asker(hello_front(GROUP), NODE_KEY, AgreementKey(bytes([5]) * 32), MASTER_KEY.public)
+    return exchange, hello_front(GROUP) + exchange.ask(encode_hello(HELLO))
+
+
+def hello() -> bytes:
+    """HELLO."""
+    return asker()[1]
+
+
+def welcome() -> bytes:
+    """The answer to `hello`."""
+    question = hello()
+    exchange = Answerer(question[:FRONT_SIZE], MASTER_KEY, question[FRONT_SIZE:])
+    payload = encode_welcome(WELCOME, exchange.transcript, SIGNER)
+    return welcome_front(GROUP, NODE) + exchange.answer(AgreementKey(bytes([6]) * 32), payload)
+
+
+def upward_key(kind: Kind) -> SealKey:
+    """The node's key for a kind."""
+    boots = (HEAD.term, HEAD.boot, NODE_BOOT)
+    return up_key(NODE_KEY.agree(MASTER_KEY.public), kind, GROUP, HEAD.master, boots, NODE)
+
+
+def report() -> bytes:
+    """REPORT, sealed."""
+    return seal_up(UpHeader(Kind.REPORT, GROUP, NODE, NODE_BOOT), upward_key(Kind.REPORT), encode_report(REPORT))
+
+
+def request() -> bytes:
+    """REQUEST, sealed."""
+    return seal_up(UpHeader(Kind.REQUEST, GROUP, NODE, NODE_BOOT), upward_key(Kind.REQUEST), encode_request(REQUEST))
+
+
+def token() -> str:
+    """TOKEN, as text."""
+    return encode_token(TOKEN)
+
+
+BUILDERS: Final = {
+    Kind.BEACON: beacon,
+    Kind.MESSAGE: message,
+    Kind.SOLICIT: solicit,
+    Kind.WELCOME: welcome,
+    Kind.HELLO: hello,
+    Kind.REPORT: report,
+    Kind.REQUEST: request,
+}

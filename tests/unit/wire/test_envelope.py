@@ -1,0 +1,108 @@
+"""Seal, signature and agreement: what holds, what does not, and the names made from keys."""
+
+from __future__ import annotations
+
+import pytest
+from netcrier.errors import DecodeError
+from netcrier.wire.envelope import (
+    DIGEST_SIZE,
+    NO_CHAIN,
+    NONCE_SIZE,
+    TAG_SIZE,
+    AgreementKey,
+    SealKey,
+    Signer,
+    Verifier,
+    chained,
+    derived_key,
+    digest,
+    master_id,
+    node_id,
+)
+
+KEY = SealKey(b"k" * 32)
+# Points of small order (RFC 7748 section 6.1 asks to refuse the zero that they give).
+LOW_ORDER = [
+    bytes(32),
+    (1).to_bytes(32, "little"),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+]
+
+
+def test_what_is_sealed_opens_with_the_same_key_and_header() -> None:
+    sealed = KEY.seal(b"head", b"plain")
+    assert sealed[:4] == b"head"
+    assert len(sealed) == 4 + NONCE_SIZE + 5 + TAG_SIZE
+    assert KEY.open(sealed, 4) == b"plain"
+
+
+def test_the_nonce_differs_for_every_header_and_plaintext_and_repeats_for_the_same() -> None:
+    pairs = [(b"head", b"plain"), (b"heaD", b"plain"), (b"head", b"plaiN"), (b"headp", b"lain"), (b"hea", b"dplain")]
+    nonces = [KEY.seal(head, plain)[len(head) :][:NONCE_SIZE] for head, plain in pairs]
+    assert len(set(nonces)) == len(pairs)
+    assert KEY.seal(b"head", b"plain") == KEY.seal(b"head", b"plain")
+
+
+@pytest.mark.parametrize("at", [0, 4, 4 + NONCE_SIZE, -1])
+def test_a_changed_header_nonce_text_or_tag_does_not_open(at: int) -> None:
+    sealed = bytearray(KEY.seal(b"head", b"plain"))
+    sealed[at] ^= 1
+    with pytest.raises(DecodeError, match="bad seal"):
+        KEY.open(bytes(sealed), 4)
+
+
+def test_another_key_does_not_open() -> None:
+    with pytest.raises(DecodeError, match="bad seal"):
+        SealKey(b"K" * 32).open(KEY.seal(b"", b"plain"), 0)
+
+
+def test_too_short_for_nonce_and_tag_is_truncated() -> None:
+    with pytest.raises(DecodeError, match="truncated"):
+        KEY.open(bytes(4 + NONCE_SIZE + TAG_SIZE - 1), 4)
+
+
+def test_a_signature_is_good_for_its_context_data_and_key_alone() -> None:
+    signer = Signer(b"s" * 32)
+    signature = signer.sign(b"one\0", b"data")
+    Verifier(signer.public).check(b"one\0", b"data", signature)
+    for public, context, data in [
+        (signer.public, b"two\0", b"data"),
+        (signer.public, b"one\0", b"dat"),
+        (Signer(b"t" * 32).public, b"one\0", b"data"),
+    ]:
+        with pytest.raises(DecodeError, match="bad signature"):
+            Verifier(public).check(context, data, signature)
+
+
+def test_any_32_bytes_are_taken_for_a_signing_key_that_verifies_nothing() -> None:
+    with pytest.raises(DecodeError, match="bad signature"):
+        Verifier(b"\xff" * 32).check(b"", b"data", bytes(64))
+
+
+def test_both_sides_agree_on_one_secret() -> None:
+    mine, yours = AgreementKey(b"m" * 32), AgreementKey(b"y" * 32)
+    assert mine.agree(yours.public) == yours.agree(mine.public)
+
+
+@pytest.mark.parametrize("public", LOW_ORDER)
+def test_a_key_of_low_order_is_refused(public: bytes) -> None:
+    with pytest.raises(DecodeError, match="bad key"):
+        AgreementKey(b"m" * 32).agree(public)
+
+
+def test_the_names_of_a_master_and_a_node_with_the_same_key_differ() -> None:
+    assert master_id(b"p" * 32) != node_id(b"p" * 32)
+    assert len(master_id(b"p" * 32)) == len(node_id(b"p" * 32)) == 16
+
+
+def test_a_chain_binds_every_message_and_their_order() -> None:
+    one, two = digest(b"1"), digest(b"2")
+    assert len(one) == DIGEST_SIZE
+    chains = {chained(chained(NO_CHAIN, one), two), chained(chained(NO_CHAIN, two), one), chained(NO_CHAIN, two)}
+    assert len(chains) == 3
+
+
+def test_a_derived_key_depends_on_secret_salt_and_info() -> None:
+    keys = {derived_key(*parts) for parts in [(b"a", b"b", b"c"), (b"A", b"b", b"c"), (b"a", b"B", b"c")]}
+    assert len(keys | {derived_key(b"a", b"b", b"C")}) == 4

@@ -1,0 +1,100 @@
+"""The bytes of version 1 never change: every datagram kind against a frozen vector, both ways (vectors.json)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+from netcrier.wire.beacon import decode_beacon, open_marks, verify_beacon
+from netcrier.wire.envelope import Verifier
+from netcrier.wire.handshake import Answerer
+from netcrier.wire.header import FRONT_SIZE, UP_SIZE, UpHeader, open_down, read_front, read_up
+from netcrier.wire.hello import decode_hello, decode_welcome, read_welcome_front
+from netcrier.wire.kinds import RESERVED, Kind
+from netcrier.wire.message import decode_message
+from netcrier.wire.report import decode_report, decode_request
+from netcrier.wire.signed import verify
+from netcrier.wire.solicit import decode_solicit
+from netcrier.wire.token import decode_token
+
+from tests import datagrams
+
+FROZEN: Final[dict[str, str]] = json.loads((Path(__file__).parent / "vectors.json").read_text())
+VERIFIER: Final = Verifier(datagrams.SIGNER.public)
+KEYS: Final = {datagrams.EPOCH: datagrams.SEAL}
+
+
+def frozen(kind: Kind) -> bytes:
+    return bytes.fromhex(FROZEN[kind.name])
+
+
+def test_every_kind_of_this_version_has_a_vector() -> None:
+    assert set(FROZEN) == {kind.name for kind in Kind if kind not in RESERVED} | {"TOKEN"}
+
+
+@pytest.mark.parametrize("kind", datagrams.BUILDERS)
+def test_the_same_keys_and_values_give_the_frozen_bytes(kind: Kind) -> None:
+    assert datagrams.BUILDERS[kind]().hex() == FROZEN[kind.name]
+
+
+@pytest.mark.parametrize("kind", datagrams.BUILDERS)
+def test_the_front_names_kind_and_group(kind: Kind) -> None:
+    front = read_front(frozen(kind))
+    assert (front.kind, front.group) == (kind, datagrams.GROUP)
+
+
+def test_the_token_is_frozen_both_ways() -> None:
+    assert datagrams.token() == FROZEN["TOKEN"]
+    assert decode_token(FROZEN["TOKEN"]) == datagrams.TOKEN
+
+
+def test_the_frozen_beacon_is_read() -> None:
+    data = frozen(Kind.BEACON)
+    verify_beacon(data, VERIFIER)
+    assert decode_beacon(data) == datagrams.BEACON
+    assert open_marks(data, KEYS) == datagrams.MARKS
+
+
+def test_the_frozen_message_is_read() -> None:
+    plaintext = open_down(frozen(Kind.MESSAGE), KEYS)
+    verify(Kind.MESSAGE, datagrams.GROUP, plaintext, VERIFIER)
+    assert decode_message(plaintext) == datagrams.MESSAGE
+
+
+def test_the_frozen_solicitation_is_read() -> None:
+    plaintext = open_down(frozen(Kind.SOLICIT), KEYS)
+    verify(Kind.SOLICIT, datagrams.GROUP, plaintext, VERIFIER)
+    assert decode_solicit(plaintext) == datagrams.SOLICIT
+
+
+def test_the_frozen_hello_is_read() -> None:
+    data = frozen(Kind.HELLO)
+    exchange = Answerer(data[:FRONT_SIZE], datagrams.MASTER_KEY, data[FRONT_SIZE:])
+    assert exchange.node_public == datagrams.NODE_KEY.public
+    assert decode_hello(exchange.payload) == datagrams.HELLO
+
+
+def test_the_frozen_welcome_is_read() -> None:
+    exchange, _ = datagrams.asker()
+    node, answer = read_welcome_front(frozen(Kind.WELCOME))
+    payload = exchange.read_answer(answer)
+    assert node == datagrams.NODE
+    assert decode_welcome(payload, exchange.transcript, VERIFIER) == datagrams.WELCOME
+
+
+def test_the_frozen_report_is_read() -> None:
+    data = frozen(Kind.REPORT)
+    assert read_up(data) == UpHeader(Kind.REPORT, datagrams.GROUP, datagrams.NODE, datagrams.NODE_BOOT)
+    assert decode_report(datagrams.upward_key(Kind.REPORT).open(data, UP_SIZE)) == datagrams.REPORT
+
+
+def test_the_frozen_request_is_read() -> None:
+    data = frozen(Kind.REQUEST)
+    assert read_up(data) == UpHeader(Kind.REQUEST, datagrams.GROUP, datagrams.NODE, datagrams.NODE_BOOT)
+    assert decode_request(datagrams.upward_key(Kind.REQUEST).open(data, UP_SIZE)) == datagrams.REQUEST
+
+
+def test_no_answer_is_longer_than_its_question() -> None:
+    assert len(frozen(Kind.WELCOME)) <= len(frozen(Kind.HELLO))

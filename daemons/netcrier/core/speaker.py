@@ -3,7 +3,7 @@
 Theory of operation
 - `compose` gives a message its number and signature; the shell commits it; `publish` sends it (or `withdraw` takes the
   number back where the commit failed). Sealing is done at sending, so a repair is sealed under the epoch of the day.
-- Beacons follow a message at 10, 20, 40 … ms until all receipts are in, else every second.
+- Beacons follow a start, and a message until all receipts are in, at 10, 20, 40 … ms; else they come every second.
 - A node that was heard lately and whose receipt lacks after the window and a learnt time-out is solicited by bitmap.
 - Repair requests are gathered for a few ms; what several lack goes to all, the rest to the one that asks.
 - What a node may do (join, count as present) is decided in admission.py and roster.py.
@@ -57,6 +57,7 @@ from netcrier.wire.signed import Head
 from netcrier.wire.solicit import Solicit, bitmaps, encode_solicit
 
 _BEACONS_REMEMBERED = 64
+_BEACONS_AT_BOOT = 7  # 10, 20 … 640 ms: the nodes learn a new boot at once
 _DELIVERIES_REMEMBERED = 10_000
 _CALLS_AFTER_BOOT = 6
 _T = TypeVar("_T")
@@ -114,7 +115,7 @@ class Speaker:
         self._events: deque[MasterEvent] = deque()
         self._out: list[Datagram] = []
         self._beacon_at = 0.0
-        self._beacons = 16
+        self._beacons, self._booting = 0, True
         self._beacon_times: dict[int, float] = {}
         self._open: dict[MessageId, Delivery] = {}
         self._complete_ids: set[MessageId] = set()
@@ -372,7 +373,8 @@ class Speaker:
             del self._beacon_times[next(iter(self._beacon_times))]
         self._beacons += 1
         awaited = any(delivery.outstanding for delivery in self._open.values())
-        self._beacon_at = now + (beacon_delay(self._beacons) if awaited else BEACON_IDLE)
+        self._beacon_at = now + (beacon_delay(self._beacons) if awaited or self._booting else BEACON_IDLE)
+        self._booting &= self._beacons < _BEACONS_AT_BOOT
 
     def _repeat(self, now: float) -> None:
         for identity in list(self._wanted)[:REPAIRS_PER_ROUND]:

@@ -88,10 +88,13 @@ class Client:
             if isinstance(message, framing.Response) and message.id in (number, 0):
                 return self._result(message, row.result)
 
-    def stream(self, method: Stream[P, R] | str, params: P | None = None, idle: float | None = None) -> Iterator[R]:
-        """The items as they come; afterwards `end` says how it ended. `idle` bounds the wait for each, in seconds.
+    def stream(
+        self, method: Stream[P, R] | str, params: P | None = None, idle: float | None = None, until: float | None = None
+    ) -> Iterator[R]:
+        """The items as they come; afterwards `end` says how it ended.
 
-        An iterator that is closed early cancels the stream. Raises ControlError; Deadline after `idle` seconds.
+        `idle` bounds the wait for each, in seconds; `until` the whole, as time.monotonic() tells it. An iterator that
+        is closed early cancels the stream. Raises ControlError; Deadline at either bound.
         """
         row = self._row(method) if isinstance(method, str) else method
         number = self._send_request(row.name, params, time.monotonic() + self._timeout)
@@ -99,7 +102,8 @@ class Client:
         taken = 0
         try:
             while True:
-                message = self._receive(None if idle is None else time.monotonic() + idle)
+                bounds = (until, None if idle is None else time.monotonic() + idle)
+                message = self._receive(min((at for at in bounds if at is not None), default=None))
                 if isinstance(message, framing.Response) and message.id in (number, 0):
                     self.end = self._result(message, StreamEnd)
                     return

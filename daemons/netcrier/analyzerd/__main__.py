@@ -9,12 +9,12 @@ def main(argv: list[str] | None = None) -> int:
     """The exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     if any(argument == "--read" or argument.startswith("--read=") for argument in arguments):
-        from netcrier.analyzerd import reading
+        from netcrier.analyzerd.reading import main as read
 
-        return reading.main(arguments)
-    from netcrier.analyzerd import app
+        return read(arguments)
+    from netcrier.analyzerd.app import main as serve
 
-    return app.main(arguments)
+    return serve(arguments)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from netcrier.control.types import master, node, shared
+from netcrier.control.types import analyzer, master, node, shared
 from netcrier.control.types.shared import Done, Nothing, Right, StreamEnd
 
 if TYPE_CHECKING:
@@ -95,6 +95,11 @@ MESSAGES_FOLLOW = Stream(
 )
 JOIN = Method("join", node.JoinRequest, node.Joined, Right.CHANGE, "Takes a join token and follows its master.")
 
+ANALYZER_STATUS = Method(
+    "status", Nothing, analyzer.AnalyzerStatus, Right.READ, "Says what is captured, analysed and lost."
+)
+FLOWS = Method("flows", analyzer.FlowsRequest, analyzer.Flows, Right.READ, "Lists conversations that go on.")
+
 SHARED: tuple[AnyMethod, ...] = (HELLO, API_LIST, API_DESCRIBE, LOGS_REOPEN, RELOAD, CONFIG_SHOW)
 
 
@@ -115,7 +120,7 @@ MASTERD = table(
     TOKEN_CREATE,
 )
 NODED = table(NODE_STATUS, RECEIVED_MESSAGES, MESSAGES_FOLLOW, JOIN)
-ANALYZERD = table()
+ANALYZERD = table(ANALYZER_STATUS, FLOWS)
 
 TABLES: Mapping[str, Mapping[str, AnyMethod]] = MappingProxyType(
     {"masterd": MASTERD, "noded": NODED, "analyzerd": ANALYZERD}

@@ -57,9 +57,7 @@ def walk(kernel: Kernel, data: memoryview) -> Iterator[bytes]:
     try:
         at = HEADER_SIZE
         while True:
-            after = kernel.pcap(
-                at, len(data), big=header.big, link=header.link, nanoseconds=header.nanoseconds
-            )
+            after = kernel.pcap(at, len(data), big=header.big, link=header.link, nanoseconds=header.nanoseconds)
             if lines := kernel.take():
                 yield lines
             elif after == at or after == len(data):

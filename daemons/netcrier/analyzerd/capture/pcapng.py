@@ -77,15 +77,7 @@ def walk(kernel: Kernel, data: memoryview) -> Iterator[bytes]:
     at = 0
     try:
         while at < len(data):
-            if len(data) - at < _SMALLEST_BLOCK:
-                raise DecodeError("truncated", f"{len(data) - at} bytes at the end are not a whole block")
-            if bytes(data[at : at + 4]) == SECTION:
-                order = _order(data, at)
-            kind, size = Struct(f"{order}II").unpack_from(data, at)
-            if size < _SMALLEST_BLOCK or size % 4:
-                raise DecodeError("bad-block", f"a block of {size} bytes")
-            if size > len(data) - at:
-                raise DecodeError("truncated", f"{len(data) - at} bytes at the end are not a whole block")
+            order, kind, size = _head(data, at, order)
             if kind in _PACKET_BLOCKS:
                 after = kernel.pcapng(at, len(data))
                 if lines := kernel.take():
@@ -101,3 +93,18 @@ def walk(kernel: Kernel, data: memoryview) -> Iterator[bytes]:
             at += size
     finally:
         kernel.open(None)
+
+
+def _head(data: memoryview, at: int, order: Order) -> tuple[Order, int, int]:
+    """Byte order, kind and size of the block at `at`, which is whole."""
+    rest = len(data) - at
+    if rest < _SMALLEST_BLOCK:
+        raise DecodeError("truncated", f"{rest} bytes at the end are not a whole block")
+    if bytes(data[at : at + 4]) == SECTION:
+        order = _order(data, at)
+    kind, size = Struct(f"{order}II").unpack_from(data, at)
+    if size < _SMALLEST_BLOCK or size % 4:
+        raise DecodeError("bad-block", f"a block of {size} bytes")
+    if size > rest:
+        raise DecodeError("truncated", f"{rest} bytes at the end are not a whole block")
+    return order, kind, size

@@ -30,6 +30,7 @@ def new_kernel(
     most: int = 1_000_000,
     interface: str = "",
     lines: bool = True,
+    iso: bool = False,
     seed: bytes | None = None,
 ) -> Kernel:
     """A kernel with its own flow table of at most `most` conversations. Raises EngineMissingError."""
@@ -42,6 +43,7 @@ def new_kernel(
         checksums=int(checksums),
         most=most,
         lines=lines,
+        iso=iso,
         interface=interface.encode("ascii", "replace"),
         tcp_ports=TCP_SERVERS,
         udp_ports=UDP_SERVERS,

@@ -16,6 +16,7 @@ class Kernel:
         most: int = 1_000_000,
         lines: bool = True,
         interface: bytes = b"",
+        iso: bool = False,
         tcp_ports: Iterable[int] = (),
         udp_ports: Iterable[int] = (),
     ) -> None: ...

@@ -87,7 +87,7 @@ cdef class Kernel:
     cdef int64_t now, turned, tick, attempt, linger, half_close, short_idle, tcp_idle, icmp_idle, fragment_idle
     cdef Py_ssize_t limit, reach
     cdef int checksums, depth
-    cdef bint reassembled, wants_lines, big, unchecked
+    cdef bint iso, reassembled, wants_lines, big, unchecked
     cdef uint32_t hardware_vlan, interface_count
     cdef int[INTERFACES] interface_link
     cdef uint64_t[INTERFACES] interface_resolution
@@ -98,7 +98,7 @@ cdef class Kernel:
 
     def __cinit__(
         self, *, bytes seed, int checksums=0, uint32_t most=1000000, bint lines=True, bytes interface=b"",
-        tcp_ports=(), udp_ports=(),
+        bint iso=False, tcp_ports=(), udp_ports=(),
     ):
         cdef uint32_t i
         cdef int port
@@ -110,6 +110,7 @@ cdef class Kernel:
         self.most = most
         self.checksums = checksums
         self.wants_lines = lines
+        self.iso = iso
         memset(self.interface, 0, 64)
         memcpy(self.interface, <const char*>interface, len(interface))
         self.tick = SECOND // 4

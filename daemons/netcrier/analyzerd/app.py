@@ -1,0 +1,145 @@
+"""analyzerd as a daemon: opens the rings, runs a worker for each, answers on the control socket."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from netcrier.analyzerd import engine
+from netcrier.analyzerd.capture.links import Choice, choose, links
+from netcrier.analyzerd.capture.ring import Ring
+from netcrier.analyzerd.config import Config
+from netcrier.analyzerd.handlers import Handlers
+from netcrier.analyzerd.logs.conn import ConnLog
+from netcrier.analyzerd.worker import Worker
+from netcrier.control.methods import ANALYZERD
+from netcrier.control.types.shared import Reloaded
+from netcrier.errors import ConfigError
+from netcrier.runtime import program
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netcrier.control.methods import AnyMethod
+    from netcrier.runtime.program import Place
+
+
+class Analyzer:
+    """The App of analyzerd; the contract is `runtime.program.App`."""
+
+    def __init__(self, config: Config, place: Place) -> None:
+        self.config = config
+        self.place = place
+        self.started = time.time()
+        self.workers: list[Worker] = []
+        self.choice = Choice((), ())
+        self.rates: dict[str, float] = {}
+        """Packets a second by interface, over the last second."""
+        self.log: ConnLog | None = None
+        self._pulse: asyncio.Task[None] | None = None
+        self._handlers = Handlers(self)
+
+    @property
+    def methods(self) -> Mapping[str, AnyMethod]:
+        """What is offered."""
+        return ANALYZERD
+
+    @property
+    def handlers(self) -> Mapping[str, Any]:
+        """Who answers."""
+        return self._handlers.table
+
+    async def start(self) -> None:
+        """Open every ring first, then capture. Raises CapabilityError, ConfigError, StoreError, OSError."""
+        capture = self.config.capture
+        self.choice = Choice(tuple(capture.interfaces), ()) if capture.interfaces else choose(links())
+        if not self.choice.captured:
+            raise ConfigError("no interface to capture: none is up; name one with --interface or capture.interfaces")
+        kernels = [self._kernel(name) for name in self.choice.captured]
+        self.log = ConnLog(self.place.log_dir / "conn.log", self.config.log.stdout)
+        rings: list[Ring] = []
+        try:
+            for name in self.choice.captured:
+                rings.append(self._ring(name))
+        except BaseException:
+            for ring in rings:
+                ring.close()
+            raise
+        self.workers = [Worker(ring, kernel, self.log.append) for ring, kernel in zip(rings, kernels, strict=True)]
+        for worker in self.workers:
+            worker.start()
+        self._pulse = asyncio.create_task(self._measure())
+
+    async def stop(self) -> None:
+        """Write every conversation that is held."""
+        if self._pulse:
+            self._pulse.cancel()
+        await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in self.workers))
+        if self.log:
+            self.log.close()
+
+    def reload(self, config: Config) -> Reloaded:
+        """Nothing but the service log's level changes at run time."""
+        changed = [name for name in ("capture", "table") if getattr(config, name) != getattr(self.config, name)]
+        if (config.log.time, config.log.stdout) != (self.config.log.time, self.config.log.stdout):
+            changed.append("log")
+        return Reloaded(changed=[], needs_restart=changed)
+
+    def reopen_logs(self) -> None:
+        """After a rotation."""
+        if self.log:
+            self.log.reopen()
+
+    def summary(self) -> str:
+        """What is captured."""
+        return f"capturing {', '.join(self.choice.captured)}"
+
+    def _kernel(self, interface: str) -> Any:
+        return engine.new_kernel(
+            checksums=engine.Checksums[self.config.capture.checksums.upper()],
+            most=self.config.table.conversations,
+            interface=interface,
+            iso=self.config.log.time == "iso",
+        )
+
+    def _ring(self, interface: str) -> Ring:
+        capture = self.config.capture
+        return Ring(
+            interface,
+            block_size=capture.block_kib * 1024,
+            blocks=capture.blocks,
+            timeout_ms=capture.timeout_ms,
+            promiscuous=capture.promiscuous,
+        )
+
+    async def _measure(self) -> None:
+        before: dict[str, int] = {}
+        while True:
+            for worker in self.workers:
+                name = worker.ring.interface
+                with worker.lock:
+                    seen = worker.kernel.counters["received"]
+                self.rates[name] = float(seen - before.get(name, seen))
+                before[name] = seen
+            await asyncio.sleep(1)
+
+
+def _flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--read", metavar="FILE", help="analyse a capture file and exit; see analyzerd --read FILE --help")
+    add("--interface", metavar="NAME", action="append", dest="capture.interfaces", help="capture this one; repeatable")
+    add(
+        "--promiscuous",
+        action="store_const",
+        const=True,
+        dest="capture.promiscuous",
+        help="take frames for other machines too",
+    )
+    add("--checksums", choices=("count", "ignore", "drop"), dest="capture.checksums", help="of wrong checksums")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the daemon; the exit status."""
+    return program.run("analyzerd", Config, Analyzer, argv, extra_arguments=_flags)

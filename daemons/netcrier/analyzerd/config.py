@@ -1,0 +1,41 @@
+"""analyzerd's configuration, `analyzerd.toml`: a frozen value; every key has a default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from netcrier.runtime.config import LogSection
+
+
+class CaptureSection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[capture]`: where packets come from. Takes effect at start."""
+
+    interfaces: list[str] = field(default_factory=list)
+    """Names; empty means all that are up, without loopback and without the ports of a captured bridge."""
+    promiscuous: bool = False
+    """Whether frames for other machines are taken too."""
+    checksums: Literal["count", "ignore", "drop"] = "count"
+    """Packets with a wrong checksum: mark and analyse, do not look, or mark and leave out."""
+    block_kib: Annotated[int, Meta(ge=64, le=16384)] = 1024
+    """Size of a block of the ring, KiB; a power of two."""
+    blocks: Annotated[int, Meta(ge=2, le=4096)] = 32
+    """Blocks of the ring."""
+    timeout_ms: Annotated[int, Meta(ge=1, le=10000)] = 60
+    """After how long a block that is not full is handed over, milliseconds."""
+
+
+class TableSection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[table]`: the flow table of each interface. Takes effect at start."""
+
+    conversations: Annotated[int, Meta(ge=1000, le=100_000_000)] = 1_000_000
+    """The most that are followed at a time, 320 bytes each; beyond it the least worth is written and goes."""
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of analyzerd's configuration."""
+
+    log: LogSection = LogSection()
+    capture: CaptureSection = CaptureSection()
+    table: TableSection = TableSection()

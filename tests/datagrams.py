@@ -1,4 +1,4 @@
-"""Every datagram kind of version 1 and the token, from fixed keys: what the frozen vectors and the mutations start from."""
+"""Every datagram kind of version 1 and the token, from fixed keys: what frozen vectors and mutations start from."""
 
 from __future__ import annotations
 
@@ -43,7 +43,13 @@ BEACON: Final = Beacon(
     GROUP, EPOCH, SIGNER.public, MASTER_KEY.public, 2, 3, 4, True, 12346, ("192.0.2.1", "2001:db8::1")
 )
 MARKS: Final = Marks(
-    (LaneSpan(0, 1284, 900), LaneSpan(1, 7, 1)), 2000, 10_000, 1_700_000_000_000_000, "lab", next_epoch=8, next_in_ms=500
+    (LaneSpan(0, 1284, 900), LaneSpan(1, 7, 1)),
+    2000,
+    10_000,
+    1_700_000_000_000_000,
+    "lab",
+    next_epoch=8,
+    next_in_ms=500,
 )
 MESSAGE: Final = Message(HEAD, 0, 1284, 2000, 1_700_000_000_000_001, "Grüße\0".encode(), ttl_ms=60_000, selector="a=b")
 SOLICIT: Final = Solicit(HEAD, 1, 7, 2000, first=16, bitmap=bytes([0x80, 0x01]))

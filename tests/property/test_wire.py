@@ -1,0 +1,368 @@
+"""Any bytes give a value or DecodeError; what is changed or cut never verifies; what is encoded comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from netcrier.errors import DecodeError, UsageError
+from netcrier.wire.beacon import (
+    Beacon,
+    LaneSpan,
+    Marks,
+    decode_beacon,
+    encode_beacon,
+    open_marks,
+    verify_beacon,
+)
+from netcrier.wire.envelope import DIGEST_SIZE, KEY_SIZE, AgreementKey, Digest, Verifier
+from netcrier.wire.handshake import Answerer, Asker
+from netcrier.wire.header import (
+    FRONT_SIZE,
+    UP_SIZE,
+    UpHeader,
+    front,
+    open_down,
+    read_front,
+    read_up,
+    seal_down,
+    seal_up,
+    up_key,
+)
+from netcrier.wire.hello import (
+    Hello,
+    LaneStart,
+    Welcome,
+    decode_hello,
+    decode_welcome,
+    encode_hello,
+    encode_welcome,
+    read_welcome_front,
+    welcome_front,
+)
+from netcrier.wire.kinds import RESERVED, Kind
+from netcrier.wire.limits import ADDRESSES_MAX, BODY_MAX, EXTRAS_MAX, LANES_MAX, RANGES_MAX
+from netcrier.wire.message import Message, decode_message, encode_message
+from netcrier.wire.report import (
+    LaneReport,
+    Report,
+    Request,
+    decode_report,
+    decode_request,
+    encode_report,
+    encode_request,
+)
+from netcrier.wire.signed import Head, signed, verify
+from netcrier.wire.solicit import Solicit, bitmaps, decode_solicit, encode_solicit
+from netcrier.wire.token import Token, decode_token, encode_token
+
+from tests import datagrams
+
+EXAMPLES: Final = 150
+VERIFIER: Final = Verifier(datagrams.SIGNER.public)
+KEYS: Final = {datagrams.EPOCH: datagrams.SEAL}
+SHARED: Final = datagrams.NODE_KEY.agree(datagrams.MASTER_KEY.public)
+
+
+def answered(data: bytes) -> bytes:
+    """The payload of a hello's handshake."""
+    return Answerer(data[:FRONT_SIZE], datagrams.MASTER_KEY, data[FRONT_SIZE:]).payload
+
+
+def read_answer(data: bytes) -> bytes:
+    """The payload of a welcome's handshake."""
+    return datagrams.asker()[0].read_answer(data)
+
+
+DECODERS: Final[list[Callable[[bytes], object]]] = [
+    read_front,
+    read_up,
+    decode_beacon,
+    lambda data: open_marks(data, KEYS),
+    lambda data: open_down(data, KEYS),
+    decode_message,
+    decode_solicit,
+    decode_report,
+    decode_request,
+    decode_hello,
+    read_welcome_front,
+    answered,
+    read_answer,
+]
+PLAINTEXTS: Final = [
+    datagrams.message_plaintext(),
+    datagrams.solicit_plaintext(),
+    encode_report(datagrams.REPORT),
+    encode_request(datagrams.REQUEST),
+    encode_hello(datagrams.HELLO),
+    *(build() for build in datagrams.BUILDERS.values()),
+]
+
+
+def arbitrary() -> st.SearchStrategy[bytes]:
+    """Bytes from nowhere, bytes behind a good front, and good content with a stretch of other bytes in it."""
+    fronts = st.sampled_from([front(kind, datagrams.GROUP) for kind in Kind])
+    noise = st.binary(max_size=1300)
+    behind = st.builds(bytes.__add__, fronts, noise)
+    spliced = st.builds(
+        lambda good, at, part: good[:at] + part + good[at + len(part) :],
+        st.sampled_from(PLAINTEXTS), st.integers(0, 640), st.binary(max_size=24),
+    )  # fmt: skip
+    return noise | behind | spliced
+
+
+def outcome(decode: Callable[[bytes], object], data: bytes) -> None:
+    """A value or DecodeError; any other exception fails the test."""
+    with suppress(DecodeError):
+        decode(data)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(arbitrary())
+@example(b"")
+@example(b"NC\x01\x01")
+def test_any_bytes_give_a_value_or_a_decode_error(data: bytes) -> None:
+    for decode in DECODERS:
+        outcome(decode, data)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.binary(max_size=300))
+def test_a_signed_welcome_of_any_content_gives_a_value_or_a_decode_error(content: bytes) -> None:
+    signature = datagrams.SIGNER.sign(b"netcrier 1 welcome\0", b"transcript" + content)
+    outcome(lambda payload: decode_welcome(payload, b"transcript", VERIFIER), signature + content)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.text(max_size=600) | st.text("ABCxyz019-_=", max_size=600).map("netcrier1.".__add__))
+def test_any_text_is_a_token_or_a_usage_error(text: str) -> None:
+    with suppress(UsageError):
+        decode_token(text)
+
+
+# What is changed or cut
+
+
+def accept_beacon(data: bytes) -> None:
+    read_front(data)
+    decode_beacon(data)
+    verify_beacon(data, VERIFIER)
+
+
+def accept_down(data: bytes) -> None:
+    kind = read_front(data).kind
+    verify(kind, datagrams.GROUP, open_down(data, KEYS), VERIFIER)
+
+
+def accept_hello(data: bytes) -> None:
+    read_front(data)
+    decode_hello(answered(data))
+
+
+def accept_welcome(data: bytes) -> None:
+    if not data.startswith(welcome_front(datagrams.GROUP, datagrams.NODE)):
+        raise DecodeError("not for this node")
+    exchange = datagrams.asker()[0]
+    decode_welcome(exchange.read_answer(read_welcome_front(data)[1]), exchange.transcript, VERIFIER)
+
+
+def accept_up(data: bytes) -> None:
+    header = read_up(data)
+    boots = (datagrams.HEAD.term, datagrams.HEAD.boot, header.boot)
+    up_key(SHARED, header.kind, header.group, datagrams.HEAD.master, boots, header.node).open(data, UP_SIZE)
+
+
+ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
+    Kind.BEACON: accept_beacon,
+    Kind.MESSAGE: accept_down,
+    Kind.SOLICIT: accept_down,
+    Kind.WELCOME: accept_welcome,
+    Kind.HELLO: accept_hello,
+    Kind.REPORT: accept_up,
+    Kind.REQUEST: accept_up,
+}
+
+
+def test_every_kind_of_this_version_is_put_to_the_test() -> None:
+    assert set(ACCEPT) == set(Kind) - RESERVED
+
+
+@pytest.mark.parametrize("kind", ACCEPT)
+def test_the_unchanged_datagram_is_accepted(kind: Kind) -> None:
+    ACCEPT[kind](datagrams.BUILDERS[kind]())
+
+
+@pytest.mark.parametrize("kind", ACCEPT)
+def test_a_changed_bit_in_any_byte_is_refused(kind: Kind) -> None:
+    good = datagrams.BUILDERS[kind]()
+    for at in range(len(good)):
+        data = bytearray(good)
+        data[at] ^= 1 << at % 8
+        with pytest.raises(DecodeError):
+            ACCEPT[kind](bytes(data))
+
+
+@pytest.mark.parametrize("kind", ACCEPT)
+def test_a_datagram_cut_anywhere_or_longer_is_refused(kind: Kind) -> None:
+    good = datagrams.BUILDERS[kind]()
+    for data in [*(good[:size] for size in range(len(good))), good + b"\0"]:
+        with pytest.raises(DecodeError):
+            ACCEPT[kind](data)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.sampled_from(list(ACCEPT)), st.integers(0, 700), st.binary(min_size=1, max_size=40), st.booleans())
+def test_a_stretch_of_other_bytes_is_refused(kind: Kind, at: int, part: bytes, insert: bool) -> None:
+    good = datagrams.BUILDERS[kind]()
+    at %= len(good)
+    data = good[:at] + part + good[at if insert else at + len(part) :]
+    if data != good:
+        with pytest.raises(DecodeError):
+            ACCEPT[kind](data)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.integers(0, 400), st.text(max_size=3), st.integers(0, 3))
+def test_a_mistyped_token_is_refused_or_means_the_same(at: int, part: str, lost: int) -> None:
+    text = datagrams.token()
+    at %= len(text)
+    with suppress(UsageError):
+        assert decode_token(text[:at] + part + text[at + lost :]) == datagrams.TOKEN
+
+
+# What is encoded
+
+
+def uints(size: int) -> st.SearchStrategy[int]:
+    """Integers that fit `size` bytes."""
+    return st.integers(0, 2 ** (8 * size) - 1)
+
+
+def names() -> st.SearchStrategy[str]:
+    """Text of at most 63 bytes."""
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=15)
+
+
+def fixed(size: int) -> st.SearchStrategy[bytes]:
+    """Exactly `size` bytes."""
+    return st.binary(min_size=size, max_size=size)
+
+
+def tuples_of(most: int, *parts: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[tuple[object, ...], ...]]:
+    """At most `most` tuples of `parts`."""
+    return st.lists(st.tuples(*parts), max_size=most).map(tuple)
+
+
+DIGESTS: Final = fixed(DIGEST_SIZE).map(Digest)
+HEADS: Final = st.builds(Head, fixed(16), uints(4), uints(4), uints(8))
+SPANS: Final = st.lists(st.builds(LaneSpan, uints(1), uints(8), uints(8)), max_size=LANES_MAX).map(tuple)
+MARKS: Final = st.builds(Marks, SPANS, uints(4), uints(4), uints(8), names(), uints(4), uints(4))
+ADDRESSES: Final = st.lists(st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map(str), max_size=ADDRESSES_MAX)
+BEACONS: Final = st.builds(
+    Beacon, fixed(8), uints(4), fixed(KEY_SIZE), fixed(KEY_SIZE), uints(4), uints(4), uints(8), st.booleans(),
+    uints(2), ADDRESSES.map(tuple),
+)  # fmt: skip
+MESSAGES: Final = st.builds(
+    Message, HEADS, st.integers(0, 1), st.integers(1, 2**64 - 1), uints(4), uints(8), st.binary(max_size=BODY_MAX),
+    uints(8), names(),
+)  # fmt: skip
+SOLICITS: Final = st.builds(Solicit, HEADS, uints(1), uints(8), uints(4), uints(4), st.binary(max_size=512))
+EXTRAS: Final = tuples_of(EXTRAS_MAX, uints(8), DIGESTS)
+LANE_REPORTS: Final = st.builds(LaneReport, uints(1), uints(4), uints(8), uints(8), DIGESTS, EXTRAS)
+REPORTS: Final = st.builds(
+    Report, uints(8), st.lists(LANE_REPORTS, max_size=LANES_MAX).map(tuple), uints(8), uints(4), uints(4)
+)
+RANGES: Final = tuples_of(RANGES_MAX, uints(8), st.integers(0, 5))
+REQUESTS: Final = st.builds(Request, uints(8), uints(4), uints(1), RANGES)
+HELLOS: Final = st.builds(
+    Hello, uints(4), fixed(16), names(), tuples_of(3, names(), names()), tuples_of(4, uints(1), uints(4), uints(8)),
+    fixed(8), fixed(16),
+)  # fmt: skip
+STARTS: Final = st.lists(st.builds(LaneStart, uints(1), uints(4), uints(8), DIGESTS), max_size=LANES_MAX).map(tuple)
+WELCOME_KEYS: Final = st.lists(st.tuples(uints(4), fixed(KEY_SIZE)), min_size=1, max_size=4).map(tuple)
+WELCOMES: Final = st.builds(Welcome, uints(4), uints(4), uints(4), uints(4), WELCOME_KEYS, STARTS, names())
+TOKENS: Final = st.builds(
+    Token, fixed(8), fixed(KEY_SIZE), fixed(KEY_SIZE), uints(2), fixed(8), fixed(KEY_SIZE), names()
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(BEACONS, MARKS)
+def test_a_beacon_comes_back(beacon: Beacon, marks: Marks) -> None:
+    data = encode_beacon(beacon, marks, datagrams.SEAL, datagrams.SIGNER)
+    verify_beacon(data, VERIFIER)
+    back = decode_beacon(data)
+    assert replace(back, addresses=()) == replace(beacon, addresses=())
+    assert len(back.addresses) == len(beacon.addresses)
+    assert encode_beacon(back, marks, datagrams.SEAL, datagrams.SIGNER) == data
+    assert open_marks(data, {beacon.epoch: datagrams.SEAL}) == marks
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(MESSAGES, uints(4))
+def test_a_message_comes_back(message: Message, epoch: int) -> None:
+    plaintext = signed(Kind.MESSAGE, datagrams.GROUP, encode_message(message), datagrams.SIGNER)
+    if len(plaintext) > BODY_MAX + 132:
+        message = replace(message, selector="")
+        plaintext = signed(Kind.MESSAGE, datagrams.GROUP, encode_message(message), datagrams.SIGNER)
+    data = seal_down(Kind.MESSAGE, datagrams.GROUP, epoch, datagrams.SEAL, plaintext)
+    opened = open_down(data, {epoch: datagrams.SEAL})
+    verify(Kind.MESSAGE, datagrams.GROUP, opened, VERIFIER)
+    assert decode_message(opened) == message
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(SOLICITS)
+def test_a_solicitation_comes_back(solicit: Solicit) -> None:
+    assert decode_solicit(encode_solicit(solicit) + bytes(64)) == solicit
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.sets(st.integers(0, 20_000), max_size=60))
+def test_bitmaps_ask_exactly_who_is_named(indexes: set[int]) -> None:
+    asked = [
+        first + 8 * at + bit
+        for first, bits in bitmaps(indexes)
+        for at, byte in enumerate(bits)
+        for bit in range(8)
+        if byte & 0x80 >> bit
+    ]
+    assert asked == sorted(indexes)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(REPORTS)
+def test_a_report_comes_back(report: Report) -> None:
+    assert decode_report(encode_report(report)) == report
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(REQUESTS)
+def test_a_request_comes_back(request: Request) -> None:
+    header = UpHeader(Kind.REQUEST, datagrams.GROUP, datagrams.NODE, datagrams.NODE_BOOT)
+    data = seal_up(header, datagrams.upward_key(Kind.REQUEST), encode_request(request))
+    assert read_up(data) == header
+    assert decode_request(datagrams.upward_key(Kind.REQUEST).open(data, UP_SIZE)) == request
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(HELLOS, WELCOMES, fixed(32), fixed(32))
+def test_a_hello_and_its_welcome_come_back(hello: Hello, welcome: Welcome, node: bytes, master: bytes) -> None:
+    clear = front(Kind.HELLO, datagrams.GROUP)
+    asker = Asker(clear, datagrams.NODE_KEY, AgreementKey(node), datagrams.MASTER_KEY.public)
+    answerer = Answerer(clear, datagrams.MASTER_KEY, asker.ask(encode_hello(hello)))
+    assert decode_hello(answerer.payload) == hello
+    payload = encode_welcome(welcome, answerer.transcript, datagrams.SIGNER)
+    answer = asker.read_answer(answerer.answer(AgreementKey(master), payload))
+    assert decode_welcome(answer, asker.transcript, VERIFIER) == welcome
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(TOKENS)
+def test_a_token_comes_back(token: Token) -> None:
+    assert decode_token(encode_token(token)) == token

@@ -1,0 +1,31 @@
+"""Kind numbers are append-only: this table grows and never changes."""
+
+from __future__ import annotations
+
+from netcrier.wire.kinds import MAGIC, RESERVED, UPWARD, VERSION, Kind
+
+
+def test_no_number_changes_its_meaning() -> None:
+    assert (MAGIC, VERSION) == (b"NC", 1)
+    assert {kind.name: int(kind) for kind in Kind} == {
+        "BEACON": 1,
+        "MESSAGE": 2,
+        "SKIP": 3,
+        "SOLICIT": 4,
+        "BLOCK": 5,
+        "FRAGMENT": 6,
+        "PARITY": 7,
+        "WELCOME": 8,
+        "HELLO": 0x41,
+        "REPORT": 0x42,
+        "REQUEST": 0x43,
+        "ANSWER": 0x44,
+    }
+
+
+def test_the_number_tells_the_direction() -> None:
+    assert {kind for kind in Kind if kind >= 0x40} == UPWARD
+
+
+def test_what_version_1_does_not_speak_is_reserved() -> None:
+    assert {Kind.SKIP, Kind.BLOCK, Kind.FRAGMENT, Kind.PARITY, Kind.ANSWER} == RESERVED

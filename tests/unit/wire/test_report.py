@@ -1,0 +1,68 @@
+"""REPORT and REQUEST: limits, and that the fullest ones fit one datagram."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from netcrier.errors import DecodeError
+from netcrier.wire.envelope import TAG_SIZE, digest
+from netcrier.wire.header import UP_SIZE
+from netcrier.wire.limits import DATAGRAM_MAX, EXTRAS_MAX, LANES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+from netcrier.wire.report import LaneReport, Report, decode_report, decode_request, encode_report, encode_request
+
+from tests import datagrams
+
+SEALED = UP_SIZE + 12 + TAG_SIZE
+
+
+def lane_with(extras: int) -> LaneReport:
+    return LaneReport(0, 1, 5, 5, digest(b""), tuple((number + 7, digest(b"x")) for number in range(extras)))
+
+
+def test_an_empty_report_is_a_sign_of_life() -> None:
+    assert decode_report(encode_report(Report(1, ()))) == Report(1, ())
+
+
+def test_a_lane_lists_24_messages_beyond_its_mark_and_not_25() -> None:
+    report = Report(1, (lane_with(EXTRAS_MAX), lane_with(0), lane_with(0), lane_with(0)))
+    assert decode_report(encode_report(report)) == report
+    assert SEALED + len(encode_report(report)) <= DATAGRAM_MAX
+    with pytest.raises(DecodeError, match="malformed"):
+        decode_report(encode_report(Report(1, (lane_with(EXTRAS_MAX + 1),))))
+
+
+def test_a_report_of_five_lanes_is_malformed() -> None:
+    with pytest.raises(DecodeError, match="malformed"):
+        decode_report(encode_report(Report(1, tuple(lane_with(0) for _ in range(LANES_MAX + 1)))))
+
+
+def test_reserved_outcomes_are_refused() -> None:
+    with pytest.raises(DecodeError, match="malformed"):
+        decode_report(encode_report(datagrams.REPORT)[:-1] + b"\1")
+
+
+@pytest.mark.parametrize("encoded", [encode_report(datagrams.REPORT), encode_request(datagrams.REQUEST)])
+def test_a_cut_or_longer_plaintext_is_refused(encoded: bytes) -> None:
+    decode = decode_report if encoded == encode_report(datagrams.REPORT) else decode_request
+    for size in range(len(encoded)):
+        with pytest.raises(DecodeError, match="truncated"):
+            decode(encoded[:size])
+    with pytest.raises(DecodeError, match="trailing"):
+        decode(encoded + b"\0")
+
+
+def test_a_request_names_48_ranges_and_not_49() -> None:
+    ranges = tuple((2 * number + 1, 1) for number in range(RANGES_MAX + 1))
+    full = replace(datagrams.REQUEST, ranges=ranges[1:])
+    assert decode_request(encode_request(full)) == full
+    assert SEALED + len(encode_request(full)) <= DATAGRAM_MAX
+    with pytest.raises(DecodeError, match="malformed"):
+        decode_request(encode_request(replace(datagrams.REQUEST, ranges=ranges)))
+
+
+def test_a_request_asks_for_256_messages_and_not_257() -> None:
+    most = replace(datagrams.REQUEST, ranges=((1, 200), (500, REQUEST_MESSAGES_MAX - 200)))
+    assert decode_request(encode_request(most)) == most
+    with pytest.raises(DecodeError, match="asks for too much"):
+        decode_request(encode_request(replace(most, ranges=((1, 200), (500, REQUEST_MESSAGES_MAX - 199)))))

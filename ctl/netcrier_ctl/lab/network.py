@@ -132,7 +132,7 @@ class Lab:
         )
 
     def loss(self, percent: float) -> None:
-        """Drop this share of UDP datagrams at the hub, each copy by itself, in both directions. 0 ends it, 100 is 99.99."""
+        """Drop this share of UDP datagrams at the hub, each copy by itself, both ways. 0 ends it, 100 is 99.99."""
         rules = LOSS_RULES.format(share=min(round(percent * 100), 9999))
         self._do(HUB, [tool("nft"), "-f", "-"], rules)
 

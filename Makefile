@@ -1,0 +1,46 @@
+# make demo   makes .venv, builds, and shows the whole on a private network
+# make test   makes .venv and runs every check and every test
+# make install [DESTDIR=…] [PREFIX=/opt/netcrier] [BINDIR=/usr/local/bin]
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := setup.cfg setup.py pyproject.toml $(wildcard daemons/netcrier/analyzerd/engine/*.pyx) \
+	$(wildcard daemons/netcrier/analyzerd/engine/*.pxd)
+
+.PHONY: demo test check smoke install clean need-demo need-test
+
+demo: need-demo .venv/installed
+	$(BIN)/netctl demo
+
+test: need-test .venv/installed-for-tests check smoke
+	$(BIN)/python -m pytest -q
+
+check: .venv/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+	$(BIN)/lint-imports
+
+smoke: .venv/installed-for-tests
+	PYTHON=$(BIN)/python tests/smoke/run
+
+install:
+	packaging/install
+
+clean:
+	rm -rf .venv build dist daemons/*.egg-info ctl/*.egg-info *.egg-info
+
+need-demo need-test: need-%:
+	@PYTHON=$(PYTHON) packaging/bootstrap $*
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/installed-for-tests: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch .venv/installed $@

@@ -26,7 +26,7 @@ smoke: .venv/installed-for-tests
 	PYTHON=$(BIN)/python tests/smoke/run
 
 install:
-	packaging/install
+	packaging/install.sh
 
 clean:
 	rm -rf .venv build dist daemons/*.egg-info ctl/*.egg-info *.egg-info

@@ -1,0 +1,169 @@
+"""A node's lanes: in order, once, only what is committed; against a model in random sequences."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
+from netcrier.ids import MasterId, MessageId
+from netcrier.wire.envelope import NO_CHAIN, Digest, chained, digest
+from netcrier.wire.limits import HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+from netcrier.wire.message import Message
+from netcrier.wire.signed import Head
+
+HEAD = Head(MasterId(bytes(16)), 1, 1, 1)
+
+
+def digest_of(sequence: int) -> Digest:
+    return digest(b"%d" % sequence)
+
+
+def chain_at(sequence: int) -> Digest:
+    chain = NO_CHAIN
+    for number in range(1, sequence + 1):
+        chain = chained(chain, digest_of(number))
+    return chain
+
+
+def offer(inbox: Inbox, sequence: int, lane: int = 0) -> Verdict:
+    verdict = inbox.check(MessageId(1, lane, sequence), digest_of(sequence))
+    if verdict is Verdict.NEW:
+        inbox.offer(Arrival(Message(HEAD, lane, sequence, 0, 0, b""), digest_of(sequence), 0))
+    return verdict
+
+
+def commit(inbox: Inbox) -> list[int]:
+    """The numbers that the next batch releases."""
+    batch = inbox.take_batch()
+    assert batch
+    inbox.committed(batch)
+    return [identity.sequence for identity in batch.released]
+
+
+def fresh(mark: int = 0) -> Inbox:
+    return Inbox([Lane(0, 1, mark, chain_at(mark))])
+
+
+def test_messages_are_released_in_order() -> None:
+    inbox = fresh()
+    for sequence in (3, 1, 5):
+        offer(inbox, sequence)
+    assert commit(inbox) == [1]
+    assert inbox.lanes[0].held == ((3, digest_of(3)), (5, digest_of(5)))
+    offer(inbox, 2)
+    assert commit(inbox) == [2, 3]
+    assert (inbox.lanes[0].mark, inbox.lanes[0].chain) == (3, chain_at(3))
+
+
+def test_nothing_counts_before_it_is_committed() -> None:
+    inbox = fresh()
+    offer(inbox, 1)
+    assert inbox.take_batch()
+    assert (inbox.lanes[0].mark, offer(inbox, 1), inbox.missing(0, 1)) == (0, Verdict.KNOWN, ())
+
+
+def test_one_batch_is_in_flight_at_a_time() -> None:
+    inbox = fresh()
+    offer(inbox, 1)
+    first = inbox.take_batch()
+    offer(inbox, 2)
+    assert first
+    assert inbox.take_batch() is None
+    inbox.committed(first)
+    assert commit(inbox) == [2]
+
+
+def test_a_failed_batch_lacks_again_and_what_came_meanwhile_does_not() -> None:
+    inbox = fresh()
+    offer(inbox, 1)
+    batch = inbox.take_batch()
+    offer(inbox, 2)
+    assert batch
+    inbox.failed(batch)
+    assert inbox.missing(0, 3) == ((1, 1), (3, 1))
+    assert offer(inbox, 1) is Verdict.NEW
+    assert commit(inbox) == [1, 2]
+
+
+def test_each_verdict() -> None:
+    inbox = fresh(mark=5)
+    offer(inbox, 7)
+    assert inbox.check(MessageId(1, 0, 6), digest_of(6)) is Verdict.NEW
+    assert inbox.check(MessageId(1, 0, 5), digest_of(5)) is Verdict.KNOWN
+    assert inbox.check(MessageId(1, 0, 7), digest_of(7)) is Verdict.KNOWN
+    assert inbox.check(MessageId(1, 0, 7), digest_of(8)) is Verdict.CONFLICT
+    assert inbox.check(MessageId(1, 1, 1), digest_of(1)) is Verdict.NO_LANE
+    assert inbox.check(MessageId(2, 0, 1), digest_of(1)) is Verdict.OTHER_TERM
+    commit(inbox)
+    assert inbox.check(MessageId(1, 0, 7), digest_of(8)) is Verdict.CONFLICT
+
+
+def test_what_lies_too_far_beyond_the_mark_waits_and_the_gap_can_always_be_filled() -> None:
+    inbox = fresh()
+    assert {offer(inbox, sequence) for sequence in range(2, HELD_MAX + 1)} == {Verdict.NEW}
+    assert offer(inbox, HELD_MAX + 1) is Verdict.TOO_FAR
+    commit(inbox)
+    assert len(inbox.lanes[0].held) == HELD_MAX - 1
+    assert offer(inbox, 1) is Verdict.NEW
+    assert commit(inbox) == list(range(1, HELD_MAX + 1))
+    assert offer(inbox, HELD_MAX + 1) is Verdict.NEW
+
+
+def test_a_lane_begins_again_only_in_a_later_term() -> None:
+    inbox = Inbox()
+    assert offer(inbox, 1) is Verdict.NO_LANE
+    assert inbox.begin(Lane(0, 1, 9))
+    assert not inbox.begin(Lane(0, 1, 0))
+    assert inbox.lanes[0].mark == 9
+    assert inbox.begin(Lane(0, 2, 0))
+    assert offer(inbox, 10) is Verdict.OTHER_TERM
+
+
+def test_a_request_names_at_most_256_messages_in_48_ranges() -> None:
+    inbox = fresh()
+    assert inbox.missing(0, 10_000) == ((1, REQUEST_MESSAGES_MAX),)
+    for sequence in range(2, 400, 2):
+        offer(inbox, sequence)
+    assert inbox.missing(0, 400) == tuple((2 * at + 1, 1) for at in range(RANGES_MAX))
+    assert inbox.missing(7, 400) == ()
+
+
+STEPS = st.lists(st.integers(1, 12) | st.sampled_from(["take", "commit", "fail"]), max_size=80)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS)
+def test_any_sequence_releases_each_message_once_and_in_order(steps: list[int | str]) -> None:
+    inbox, flying = fresh(), None
+    journal: set[int] = set()
+    log: list[int] = []
+
+    def landed(batch: Batch) -> None:
+        numbers = {arrival.message.sequence for arrival in batch.arrivals}
+        assert not numbers & journal
+        journal.update(numbers)
+        log.extend(identity.sequence for identity in batch.released)
+        inbox.committed(batch)
+
+    for step in steps:
+        if isinstance(step, int):
+            offer(inbox, step)
+        elif step == "take":
+            flying = inbox.take_batch() or flying
+        elif flying:
+            if step == "commit":
+                landed(flying)
+            else:
+                inbox.failed(flying)
+            flying = None
+        mark = len(log)
+        assert log == list(range(1, mark + 1))
+        assert (inbox.lanes[0].mark, inbox.lanes[0].chain) == (mark, chain_at(mark))
+        assert {sequence for sequence, _ in inbox.lanes[0].held} == journal - set(log)
+    if flying:
+        landed(flying)
+    for first, count in inbox.missing(0, 12):
+        assert [offer(inbox, sequence) for sequence in range(first, first + count)] == [Verdict.NEW] * count
+    while batch := inbox.take_batch():
+        landed(batch)
+    assert log == list(range(1, 13))

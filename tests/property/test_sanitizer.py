@@ -1,0 +1,92 @@
+"""The engine under AddressSanitizer: each packet in an object of its own size, so that one byte too far is caught.
+
+The same run against an engine whose checks were taken out shows that an overrun would be found.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).resolve().parents[2] / "daemons/netcrier/analyzerd/engine"
+FLAGS = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address", "-fPIC", "-shared", "-w")
+RUN = """
+import array, random, sys
+sys.path.insert(0, sys.argv[1])
+import kernel
+seed, rounds = int(sys.argv[2]), int(sys.argv[3])
+chance = random.Random(seed)
+mac = bytes(12)
+ip4 = bytes.fromhex("4500002800010000400600000a0000010a000002")
+ip6 = bytes.fromhex("6000000000282c40") + bytes(32)
+starts = [b"", mac + b"\\x08\\0" + ip4, mac + b"\\x86\\xdd" + ip6, mac + b"\\x81\\0\\0\\1\\x08\\0" + ip4, ip4, ip6]
+engine = kernel.Kernel(seed=bytes(24), most=64, checksums=0)
+for number in range(rounds):
+    data = bytearray(chance.choice(starts) + chance.randbytes(chance.randrange(60)))
+    if len(data) > 24 and chance.random() < 0.9:
+        data[23] = chance.choice([1, 4, 6, 17, 41, 47, 50, 58, 132])
+    if chance.random() < 0.5:
+        del data[chance.randrange(len(data) + 1):]
+    exact = array.array("B", data)  # its own allocation, of exactly this size
+    engine.packet(exact, number * 10**8, link=chance.choice([0, 1, 1, 1, 12, 105, 113, 127, 276]), wire=2000)
+engine.flush()
+print(len(engine.take()) > 0, engine.counters["received"] == rounds)
+"""
+
+needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+
+
+def build(into: Path, planted: bool) -> None:
+    """Compile the engine, or one with its bounds checks and a length check taken out."""
+    sources = into / "sources"
+    shutil.copytree(SOURCES, sources, ignore=shutil.ignore_patterns("*.so", "*.c", "*.py*", "__pycache__"))
+    shutil.copy(SOURCES / "kernel.pyx", sources)
+    if planted:
+        for name, old, new in (
+            ("kernel.pyx", "boundscheck=True", "boundscheck=False"),
+            ("transport.pxi", "        if have < 20:\n", "        if have < 1:\n"),
+        ):
+            text = (sources / name).read_text()
+            assert old in text
+            (sources / name).write_text(text.replace(old, new))
+    subprocess.run([sys.executable, "-m", "cython", "-3", "kernel.pyx"], cwd=sources, check=True, timeout=120)
+    include = f"-I{sysconfig.get_paths()['include']}"
+    target = into / f"kernel{sysconfig.get_config_var('EXT_SUFFIX')}"
+    subprocess.run(["gcc", *FLAGS, include, "kernel.c", "-o", str(target)], cwd=sources, check=True, timeout=300)
+
+
+def run(folder: Path, seed: int, rounds: int) -> subprocess.CompletedProcess[str]:
+    """Feed random packets in a process of its own."""
+    runtime = subprocess.run(
+        ["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True, timeout=10
+    ).stdout.strip()
+    environ = {
+        **os.environ,
+        "LD_PRELOAD": runtime,
+        "PYTHONMALLOC": "malloc",
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+    }
+    command = [sys.executable, "-c", RUN, str(folder), str(seed), str(rounds)]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+
+
+@needs_compiler
+def test_random_packets_are_read_within_their_bounds(tmp_path: Path) -> None:
+    build(tmp_path, planted=False)
+    done = run(tmp_path, seed=1, rounds=20_000)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout.split() == ["True", "True"]
+
+
+@needs_compiler
+def test_a_planted_overrun_is_caught(tmp_path: Path) -> None:
+    build(tmp_path, planted=True)
+    done = run(tmp_path, seed=1, rounds=20_000)
+    assert done.returncode != 0
+    assert "AddressSanitizer: heap-buffer-overflow" in done.stderr

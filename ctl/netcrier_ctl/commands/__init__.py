@@ -1,1 +1,33 @@
-"""One file a command; each has `add` (its arguments) and `run`."""
+"""One file a command. Each has
+
+    add(parser)             its arguments, beside those of every command
+    run(session, args)      does it, and returns the exit status; raises Failure
+
+and is imported only when it is used. The table is in the order in which people read of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "status": "how the daemons on this host are",
+        "nodes": "the nodes that the master knows",
+        "node": "let a waiting node in, or forget one",
+        "broadcast": "send a message to every node and see who got it",
+        "receipts": "who has a message, and since when",
+        "messages": "messages received here, or sent by the master",
+        "logs": "the daemons' JSON logs",
+        "flows": "conversations that the analyzer saw",
+        "token": "make a join token; closes an open group",
+        "join": "follow the master that a join token names",
+        "config": "the configuration in force",
+        "reload": "read the configuration again",
+        "api": "the methods of the control sockets",
+        "version": "the versions of netctl and of the daemons",
+        "demo": "master, nodes and analyzer in a private network",
+    }
+)
+"""A command's name, which is its module's, and what `netctl --help` says of it."""

@@ -1,0 +1,83 @@
+"""What became of one message, in numbers and in words: who has it, how fast, who is missing and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from netcrier.control.types.master import ReceiptRow, Receipts
+from netcrier_ctl.render import listing, printable
+from netcrier_ctl.units import milliseconds, since
+
+MISSING = frozenset({"pending", "offline"})
+"""The states of a node from which nothing has come."""
+
+NAMED = 10
+"""Missing nodes that are listed by name; the others are counted."""
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The receipts of one message, summed up."""
+
+    id: str
+    expected: int
+    received: int
+    complete_ms: float | None
+    """Milliseconds to the newest receipt; None without one."""
+    p50_ms: float | None
+    p99_ms: float | None
+    missing: list[ReceiptRow]
+
+    def fields(self) -> dict[str, Any]:
+        """For JSON, without the id."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "id"}
+
+
+def outcome_of(receipts: Receipts) -> Outcome:
+    """Sum up."""
+    times = sorted(row.after_ms for row in receipts.rows if row.after_ms is not None)
+    return Outcome(
+        id=receipts.id,
+        expected=receipts.expected,
+        received=receipts.received,
+        complete_ms=times[-1] if times else None,
+        p50_ms=percentile(times, 50),
+        p99_ms=percentile(times, 99),
+        missing=[row for row in receipts.rows if row.state in MISSING],
+    )
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float | None:
+    """The nearest-rank percentile of ascending values; None of none."""
+    return ordered[-(-len(ordered) * percent // 100) - 1] if ordered else None
+
+
+def result_line(outcome: Outcome) -> str:
+    """`#1285  48 of 50 received in 7 ms (p50 3.1, p99 6.4)`."""
+    if not outcome.expected:
+        return f"#{outcome.id}  sent; no node is known that could receive it: netctl nodes"
+    head = f"#{outcome.id}  {outcome.received:,} of {outcome.expected:,} received"
+    if outcome.complete_ms is None:
+        return head
+    percentiles = ""
+    if outcome.received > 1 and outcome.p50_ms is not None and outcome.p99_ms is not None:
+        percentiles = f" (p50 {outcome.p50_ms:.1f}, p99 {outcome.p99_ms:.1f})"
+    return f"{head} in {milliseconds(outcome.complete_ms)}{percentiles}"
+
+
+def missing_line(outcome: Outcome, now: float) -> str:
+    """`missing: rack7-n3 (last seen 12 s ago), rack7-n4 (away 2 h; gets it when it returns)`; empty where none is."""
+    if not outcome.missing:
+        return ""
+    names = [f"{printable(row.name)} ({_why(row, now)})" for row in outcome.missing]
+    more = f": netctl receipts {outcome.id}" if len(names) > NAMED else ""
+    return f"missing: {listing(names, NAMED)}{more}"
+
+
+def _why(row: ReceiptRow, now: float) -> str:
+    silent = since(row.seen, now)
+    if row.state == "offline":
+        return f"away {silent}; gets it when it returns"
+    return f"last seen {silent} ago" if row.seen is not None and not silent.startswith("since") else silent

@@ -1,0 +1,84 @@
+"""A daemon's status in words: the facts of its line, what is said below it, and the details of -v."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from netcrier.control.types.master import LastMessage, MasterStatus
+from netcrier.control.types.node import NodeStatus
+from netcrier_ctl.render import listing, printable, short_id
+from netcrier_ctl.units import age, milliseconds, since
+
+
+def facts(status: Any, now: float) -> list[str]:
+    """What a daemon's line says behind its uptime."""
+    return _FACTS[type(status)](status, now) if type(status) in _FACTS else []
+
+
+def below(status: Any, now: float) -> list[str]:
+    """What needs a line of its own: who is away, who waits."""
+    if not isinstance(status, MasterStatus):
+        return []
+    lines = []
+    if status.away:
+        names = [f"{printable(node.name)} ({since(node.seen, now)})" for node in status.away]
+        away = f"{status.nodes.away:,} node{' is' if status.nodes.away == 1 else 's are'} away"
+        lines.append(f"{away}: {listing(names, 3)}.  netctl nodes --away")
+    if status.nodes.waiting:
+        lines.append(f"{_nodes(status.nodes.waiting)} to be let in.  netctl nodes; netctl node approve NAME")
+    if status.nodes.duplicate:
+        lines.append(f"{status.nodes.duplicate:,} identities are used by two machines each.  netctl nodes")
+    return lines
+
+
+def details(status: Any) -> list[list[str]]:
+    """For -v: rows of name and value; what is plain is shown as it is, counters one by one."""
+    rows = []
+    for name in status.__struct_fields__ if status is not None else ():
+        value = getattr(status, name)
+        if isinstance(value, dict):
+            rows += [[f"{name}.{key}", f"{number:,}"] for key, number in sorted(value.items()) if number]
+        elif isinstance(value, str | int | float) and name not in _SHOWN:
+            rows.append([name, str(value)])
+    if isinstance(status, MasterStatus):
+        rows += [["carrier", f"{c.kind} {c.address} {c.interface}".rstrip()] for c in status.carriers]
+    return rows
+
+
+_SHOWN = frozenset({"started"})
+"""Fields that the line has already said."""
+
+
+def _nodes(count: int) -> str:
+    return f"{count:,} node waits" if count == 1 else f"{count:,} nodes wait"
+
+
+def _master(status: MasterStatus, now: float) -> list[str]:
+    nodes = status.nodes
+    here = f"{nodes.here:,} of {nodes.known:,} nodes here" if nodes.known else "no node yet"
+    return [f"group {status.group}", here, _last_sent(status.last, now)]
+
+
+def _last_sent(last: LastMessage | None, now: float) -> str:
+    if last is None:
+        return "nothing sent yet"
+    time = f"in {milliseconds(last.complete_ms)}" if last.complete_ms is not None else f"{age(now - last.sent)} ago"
+    return f"last #{last.id}, {last.received:,} of {last.expected:,} {time}"
+
+
+def _node(status: NodeStatus, now: float) -> list[str]:
+    who = f"master {short_id(status.master)} ({_STATES.get(status.state, status.state)})" if status.master else None
+    said = [who or "no master heard yet"]
+    if status.last is not None:
+        said.append(f"last #{status.last.id}, {age(now - status.last.received)} ago")
+    else:
+        said.append("nothing received yet")
+    if status.behind:
+        said.append(f"{status.behind:,} behind")
+    return said
+
+
+_STATES = {"waiting": "waiting to be let in", "listening": "not heard yet"}
+
+_FACTS: Mapping[type, Callable[[Any, float], list[str]]] = {MasterStatus: _master, NodeStatus: _node}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netcrier.control.failures import Deadline, NotPermitted, NotRunning, Refused, VersionMismatch
 from netcrier.control.types.shared import ErrorCode
 from netcrier.errors import NetcrierError
+
 from netcrier_ctl.exit_codes import Exit, exit_of
 from netcrier_ctl.render import printable
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from netcrier.control.failures import ControlError, Deadline, NotFound, NotPermitted, NotRunning, Refused, VersionMismatch
+from netcrier.control.failures import (
+    ControlError,
+    Deadline,
+    NotFound,
+    NotPermitted,
+    NotRunning,
+    Refused,
+    VersionMismatch,
+)
 from netcrier.control.types.shared import ErrorCode
 
 

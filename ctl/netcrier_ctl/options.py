@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 
 from msgspec import Struct
-
 from netcrier.control.paths import DAEMONS
+
 from netcrier_ctl.units import seconds_of
 
 TIMEOUT = 10.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-
 from netcrier.control.types.master import ReceiptRow, Receipts
+
 from netcrier_ctl.render import listing, printable
 from netcrier_ctl.units import milliseconds, since
 

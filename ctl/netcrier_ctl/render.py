@@ -67,7 +67,9 @@ def table(
     cell that takes what room it needs.
     """
     cells = [[column.title for column in columns], *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[index]) for row in cells if _in_column(row, index, len(columns))) for index in range(len(columns))]
+    widths = [
+        max(len(row[index]) for row in cells if _in_column(row, index, len(columns))) for index in range(len(columns))
+    ]
     lines = [_line(row, widths, columns, gap) for row in cells]
     return lines if width is None else [fitted(line, width) for line in lines]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from netcrier.control.types.master import LastMessage, MasterStatus
 from netcrier.control.types.node import NodeStatus
+
 from netcrier_ctl.render import listing, printable, short_id
 from netcrier_ctl.units import age, milliseconds, since
 

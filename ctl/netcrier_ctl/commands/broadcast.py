@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-
 from netcrier.control.client import Client
 from netcrier.control.failures import Broken, Deadline
 from netcrier.control.methods import BROADCAST, RECEIPTS, RECEIPTS_FOLLOW
 from netcrier.control.types.master import BroadcastRequest, Receipts, ReceiptsRequest, Sent
+
 from netcrier_ctl.complaint import Failure
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.outcome import Outcome, missing_line, outcome_of, result_line

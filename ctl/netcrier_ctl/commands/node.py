@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from netcrier.control.methods import NODE_APPROVE, NODE_FORGET
 from netcrier.control.types.master import NodeRequest
+
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.render import printable
 from netcrier_ctl.session import Session

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from netcrier.control.methods import NODES
 from netcrier.control.types.master import NodeRow
+
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.render import Column, Style, short_id, table
 from netcrier_ctl.session import Session

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from netcrier.control.methods import RECEIPTS
 from netcrier.control.types.master import ReceiptRow, ReceiptsRequest
+
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.outcome import outcome_of, result_line
 from netcrier_ctl.render import Column, table

@@ -32,8 +32,12 @@ def eventually(condition: Callable[[], bool], what: str, seconds: float = PATIEN
 class Daemon:
     """One daemon on one host; it can be killed and started again on the same directories."""
 
-    def __init__(self, lab: Lab, host: str, name: str, place: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, lab: Lab, host: str, name: str, place: Path, environ: Mapping[str, str], small_disk: Path | None = None
+    ) -> None:
+        """`small_disk`: a directory over which the daemon alone sees a tmpfs of half a MiB (`inside` leads there)."""
         self.lab, self.host, self.name, self.place = lab, host, name, place
+        self.small_disk = small_disk
         kinds = ("RUNTIME", "LOG", "STATE", "CONFIG")
         self.environ = {f"NETCRIER_{kind}_DIR": str(place / kind.lower()) for kind in kinds}
         self.environ |= {"NETCRIER_NAME": host, **environ}
@@ -46,12 +50,17 @@ class Daemon:
         with (self.place / "stderr").open("ab") as stderr:
             self.process = self.lab.spawn(
                 self.host,
-                [sys.executable, "-m", f"netcrier.{self.name}"],
+                [*self._on_small_disk(), sys.executable, "-m", f"netcrier.{self.name}"],
                 env=self.environ,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )
         eventually(self._answers, f"{self.name} on {self.host} answers: {self.stderr[-400:]}")
+
+    def inside(self, path: Path) -> Path:
+        """The file that the daemon sees under `path`."""
+        assert self.process
+        return Path(f"/proc/{self.process.pid}/root{path}")
 
     def kill(self) -> None:
         """As a power cut would."""
@@ -89,6 +98,14 @@ class Daemon:
         path = self.place / "log" / self.name / f"{log}.log"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def _on_small_disk(self) -> list[str]:
+        """Words before the command that put it into a mount namespace of its own, where the disk is small."""
+        if self.small_disk is None:
+            return []
+        self.small_disk.mkdir(parents=True, exist_ok=True)
+        script = 'mount -t tmpfs -o size=512k tmpfs "$0" && exec "$@"'
+        return ["unshare", "--mount", "sh", "-c", script, str(self.small_disk)]
+
     def _answers(self) -> bool:
         assert self.process
         assert self.process.poll() is None, f"{self.name} on {self.host} ended: {self.stderr[-800:]}"
@@ -106,14 +123,14 @@ class Site:
         self.lab, self.place = lab, place
         self.nodes: dict[str, Daemon] = {}
 
-    def start_master(self, **environ: str) -> Daemon:
+    def start_master(self, small_disk: Path | None = None, **environ: str) -> Daemon:
         """masterd on the host `master`."""
-        self.master = Daemon(self.lab, "master", "masterd", self.place / "master", environ)
+        self.master = Daemon(self.lab, "master", "masterd", self.place / "master", environ, small_disk)
         return self.master
 
-    def start_node(self, host: str, **environ: str) -> Daemon:
+    def start_node(self, host: str, small_disk: Path | None = None, **environ: str) -> Daemon:
         """noded on a host."""
-        self.nodes[host] = Daemon(self.lab, host, "noded", self.place / host, environ)
+        self.nodes[host] = Daemon(self.lab, host, "noded", self.place / host, environ, small_disk)
         return self.nodes[host]
 
     def wait_enrolled(self) -> None:

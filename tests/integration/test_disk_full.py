@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -9,69 +10,62 @@ import pytest
 from netcrier.control.failures import ControlError, Refused
 from netcrier_ctl.lab import Lab
 
-from tests.site import Site, eventually
-
-SMALL = 512 * 1024
+from tests.site import Daemon, Site, eventually
 
 
-def small_disk(lab: Lab, host: str, place: Path) -> None:
-    """A tmpfs of half a MiB over `place`, seen inside the lab only."""
-    place.mkdir(parents=True)
-    done = lab.run(host, ["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(place)])
-    assert done.returncode == 0, done.stderr
+def fill(daemon: Daemon) -> None:
+    """Take all room that is left on its small disk."""
+    assert daemon.small_disk
+    with contextlib.suppress(OSError), (daemon.inside(daemon.small_disk) / "filler").open("wb", buffering=0) as filler:
+        while filler.write(bytes(4096)):
+            pass
 
 
-def fill(lab: Lab, host: str, place: Path) -> None:
-    """Take all room that is left."""
-    lab.run(host, ["sh", "-c", f"cat /dev/zero > {place}/filler || true"])
-
-
-def free(lab: Lab, host: str, place: Path) -> None:
+def free(daemon: Daemon) -> None:
     """Give it back."""
-    assert lab.run(host, ["rm", f"{place}/filler"]).returncode == 0
+    assert daemon.small_disk
+    (daemon.inside(daemon.small_disk) / "filler").unlink()
+
+
+def log_numbers(node: Daemon, logs: Path) -> list[int]:
+    """The numbers in the node's log."""
+    text = node.inside(logs / "noded" / "messages.log").read_text()
+    return [json.loads(line)["seq"] for line in text.splitlines()]
 
 
 def test_a_node_whose_log_disk_is_full_catches_up_without_loss_or_repetition(tmp_path: Path) -> None:
     with Lab(["master", "node1"]) as lab:
         logs = tmp_path / "small"
-        small_disk(lab, "node1", logs)
         here = Site(lab, tmp_path)
         here.start_master()
-        node = here.start_node("node1", NETCRIER_LOG_DIR=str(logs))
+        node = here.start_node("node1", logs, NETCRIER_LOG_DIR=str(logs))
         here.wait_enrolled()
         here.broadcast(b"before")
         here.wait_received(1)
-        fill(lab, "node1", logs)
+        fill(node)
         # What was left of the last page may still take a few lines.
         for number in range(20):
             here.broadcast(b"%d " % number + b"x" * 1000)
         here.wait_received(20)
         eventually(lambda: "disk is full" in " ".join(node.call("status").warnings), "the node says so")
-        assert len(log_numbers(lab, logs)) < 21
-        free(lab, "node1", logs)
-        eventually(lambda: log_numbers(lab, logs) == list(range(1, 22)), "the log has every message once")
+        assert len(log_numbers(node, logs)) < 21
+        free(node)
+        eventually(lambda: log_numbers(node, logs) == list(range(1, 22)), "the log has every message once")
         eventually(lambda: "disk is full" not in " ".join(node.call("status").warnings), "the warning goes")
-
-
-def log_numbers(lab: Lab, logs: Path) -> list[int]:
-    """The numbers in the node's log."""
-    text = lab.run("node1", ["cat", f"{logs}/noded/messages.log"]).stdout
-    return [json.loads(line)["seq"] for line in text.splitlines()]
 
 
 def test_a_node_whose_journal_disk_is_full_asks_again_until_there_is_room(tmp_path: Path) -> None:
     with Lab(["master", "node1"]) as lab:
         state = tmp_path / "small"
-        small_disk(lab, "node1", state)
         here = Site(lab, tmp_path)
         here.start_master()
-        node = here.start_node("node1", NETCRIER_STATE_DIR=str(state))
+        node = here.start_node("node1", state, NETCRIER_STATE_DIR=str(state))
         here.wait_enrolled()
-        fill(lab, "node1", state)
+        fill(node)
         sent = [here.broadcast(b"%d " % number + b"x" * 1000).sequence for number in range(60)]
         eventually(lambda: "cannot be written" in " ".join(node.call("status").warnings), "the node says so")
         assert len(here.sequences("node1")) < 60
-        free(lab, "node1", state)
+        free(node)
         here.wait_received(60)
         assert here.sequences("node1") == sent
 
@@ -79,12 +73,11 @@ def test_a_node_whose_journal_disk_is_full_asks_again_until_there_is_room(tmp_pa
 def test_a_master_whose_store_disk_is_full_refuses_and_gives_no_number_twice(tmp_path: Path) -> None:
     with Lab(["master", "node1"]) as lab:
         state = tmp_path / "small"
-        small_disk(lab, "master", state)
         here = Site(lab, tmp_path)
-        here.start_master(NETCRIER_STATE_DIR=str(state))
+        master = here.start_master(state, NETCRIER_STATE_DIR=str(state))
         here.start_node("node1")
         here.wait_enrolled()
-        fill(lab, "master", state)
+        fill(master)
         accepted: list[int] = []
 
         def send_until_refused() -> None:
@@ -94,7 +87,7 @@ def test_a_master_whose_store_disk_is_full_refuses_and_gives_no_number_twice(tmp
         with pytest.raises(Refused, match="cannot be written"):
             send_until_refused()
         assert "refused" in " ".join(here.master_status().warnings)
-        free(lab, "master", state)
+        free(master)
 
         def sends_again() -> bool:
             try:

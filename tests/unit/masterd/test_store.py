@@ -1,0 +1,133 @@
+"""The master's store: numbers only rise, a commit is whole or nothing, a restart finds everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from netcrier.core.admission import Grant, GroupKeys
+from netcrier.core.delivery import Receipt, State
+from netcrier.core.events import NodeRow
+from netcrier.core.speaker import Composed
+from netcrier.errors import StoreError
+from netcrier.ids import MessageId, NodeId
+from netcrier.masterd.store import Outcome, Store
+
+from tests.network import Network
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    store = Store(path)
+    yield store
+    store.close()
+
+
+def composed(count: int, nodes: int = 2) -> list[Composed]:
+    net = Network(nodes, seed=1)
+    net.run(5, until=lambda: len(net.master.roster) == nodes)
+    return [net.master.compose(0, b"body %d" % number, 1_000_000 + number) for number in range(count)]
+
+
+def row(index: int, name: str = "node") -> NodeRow:
+    return NodeRow(
+        index, NodeId(bytes([index]) * 16), b"p" * 32, name, bytes(16), (("role", "web"),),
+        "token", True, 4, "10.0.0.7", 5, ((0, 1, 3),),
+    )  # fmt: skip
+
+
+def test_every_run_has_a_higher_boot_number(path: Path) -> None:
+    boots = []
+    for _ in range(3):
+        store = Store(path)
+        boots.append(store.begin_boot())
+        store.close()
+    assert boots == [(1, 1), (1, 2), (1, 3)]
+
+
+def test_the_group_key_is_made_once_and_a_new_group_is_open(store: Store, path: Path) -> None:
+    keys = store.group_keys()
+    again = Store(path)
+    assert (again.group_keys().secret, again.group_keys().epoch, again.group_keys().open) == (keys.secret, 1, True)
+    again.close()
+
+
+def test_closing_the_group_keeps_key_token_and_waiting_nodes(store: Store) -> None:
+    grant = Grant(b"i" * 8, b"s" * 32, None, once=True)
+    store.close_group(GroupKeys(2, b"k" * 32, is_open=False), grant, [row(1)])
+    assert (store.group_keys().epoch, store.group_keys().open) == (2, False)
+    assert store.grants() == {grant.id: grant}
+    assert store.nodes() == [row(1)]
+
+
+def test_a_message_is_found_by_number_and_by_request_with_its_outcomes(store: Store) -> None:
+    (message,) = composed(1)
+    store.add_message(message, "request")
+    stored = store.by_request("request")
+    assert stored == store.message(MessageId(1, 0, 1))
+    assert stored
+    assert stored.body == b"body 0"
+    assert store.signed_message(message.id) == message.plaintext
+    assert store.outcomes(stored.number) == [Outcome(0, State.PENDING, None), Outcome(1, State.PENDING, None)]
+    assert store.unfinished() == [stored]
+
+
+def test_the_first_receipt_gives_the_time_and_the_last_the_state(store: Store) -> None:
+    (message,) = composed(1)
+    store.add_message(message, "request")
+    store.add_receipts([Receipt(message.id, 0, State.RECEIVED, 0.004)])
+    store.add_receipts([Receipt(message.id, 0, State.DELIVERED, 0.009)])
+    store.add_receipts([Receipt(message.id, 1, State.DELIVERED, 0.007)])
+    stored = store.by_request("request")
+    assert stored
+    assert store.outcomes(stored.number) == [Outcome(0, State.DELIVERED, 4000), Outcome(1, State.DELIVERED, 7000)]
+    assert store.unfinished() == []
+
+
+def test_a_repeated_number_or_request_is_refused_whole(store: Store) -> None:
+    first, second = composed(2)
+    store.add_message(first, "request")
+    with pytest.raises(StoreError):
+        store.add_message(second, "request")
+    with pytest.raises(StoreError):
+        store.add_message(first, "another")
+    assert [stored.id.sequence for stored in store.newest(10)] == [1]
+
+
+def test_lanes_come_back_with_their_digests_and_chains(store: Store) -> None:
+    messages = composed(3)
+    for message in messages:
+        store.add_message(message, str(message.id))
+    queue, urgent = store.lanes(1)
+    assert (queue.highest, urgent.highest) == (3, 0)
+    assert queue.chain_at(3) == messages[2].chain
+    store.prune(keep=2)
+    queue, _ = store.lanes(1)
+    assert (queue.lowest, queue.highest, queue.chain_at(3)) == (2, 3, messages[2].chain)
+
+
+def test_a_forgotten_node_leaves_no_expectation(store: Store) -> None:
+    (message,) = composed(1)
+    store.add_message(message, "request")
+    store.keep_nodes([row(0), row(1, "other")])
+    store.forget_node(row(0))
+    assert [kept.name for kept in store.nodes()] == ["other"]
+    stored = store.by_request("request")
+    assert stored
+    assert [outcome.index for outcome in store.outcomes(stored.number)] == [1]
+
+
+def test_a_truncated_store_is_said_and_not_begun_anew(store: Store, path: Path) -> None:
+    for message in composed(200, nodes=1):
+        store.add_message(message, str(message.id))
+    store.close()
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StoreError):
+        Store(path).lanes(1)

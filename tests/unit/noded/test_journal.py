@@ -1,0 +1,116 @@
+"""The journal gives each message one place, keeps what is held beyond a gap, and never goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from netcrier.core.inbox import Arrival, Inbox, Lane
+from netcrier.core.listener import Membership
+from netcrier.errors import StoreError
+from netcrier.ids import MasterId, MessageId
+from netcrier.noded.journal import KEPT_MESSAGES, Journal
+from netcrier.wire.envelope import digest
+from netcrier.wire.message import Message
+from netcrier.wire.signed import Head
+
+MASTER = MasterId(b"m" * 16)
+OTHER = MasterId(b"o" * 16)
+
+
+def arrival(sequence: int, master: MasterId = MASTER) -> Arrival:
+    message = Message(Head(master, 1, 1, sequence), 0, sequence, 2000, 1_000_000, b"body %d" % sequence)
+    return Arrival(message, digest(message.body), 2_000_000)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    journal = Journal(path)
+    journal.keep_membership(MASTER, Membership(index=3), (Lane(0, 1, 0),))
+    yield journal
+    journal.close()
+
+
+def commit(journal: Journal, inbox: Inbox, *sequences: int) -> None:
+    for sequence in sequences:
+        inbox.offer(arrival(sequence))
+    batch = inbox.take_batch()
+    assert batch
+    journal.commit(batch, "token")
+    inbox.committed(batch)
+
+
+def test_messages_are_numbered_in_the_order_in_which_they_become_deliverable(journal: Journal) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 2, 3)
+    assert journal.entries(0, 10) == []
+    commit(journal, inbox, 1)
+    assert [(entry.n, entry.id.sequence) for entry in journal.entries(0, 10)] == [(1, 1), (2, 2), (3, 3)]
+    assert [entry.n for entry in journal.last(2)] == [2, 3]
+
+
+def test_a_restart_finds_marks_held_messages_and_membership(journal: Journal, path: Path) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1, 3)
+    again = Journal(path)
+    assert again.lanes(MASTER) == inbox.lanes
+    assert again.membership(MASTER).index == 3
+    assert again.newest == 1
+    again.close()
+
+
+def test_a_starting_point_never_moves_a_mark_of_the_same_term(journal: Journal) -> None:
+    commit(journal, Inbox(journal.lanes(MASTER)), 1, 2)
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0),))
+    assert [lane.mark for lane in journal.lanes(MASTER)] == [2]
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 2, 7),))
+    assert [(lane.term, lane.mark) for lane in journal.lanes(MASTER)] == [(2, 7)]
+
+
+def test_another_masters_numbers_do_not_collide(journal: Journal) -> None:
+    commit(journal, Inbox(journal.lanes(MASTER)), 1)
+    inbox = Inbox([Lane(0, 1, 0)])
+    inbox.offer(arrival(1, OTHER))
+    batch = inbox.take_batch()
+    assert batch
+    journal.commit(batch, "first-use")
+    assert [(entry.n, entry.master, entry.id) for entry in journal.entries(0, 10)] == [
+        (1, MASTER, MessageId(1, 0, 1)),
+        (2, OTHER, MessageId(1, 0, 1)),
+    ]
+
+
+def test_a_batch_that_cannot_be_committed_leaves_nothing(journal: Journal) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1)
+    twice = Inbox([Lane(0, 1, 0)])
+    twice.offer(arrival(2))
+    twice.offer(arrival(1))
+    batch = twice.take_batch()
+    assert batch
+    with pytest.raises(StoreError):
+        journal.commit(batch, "token")
+    assert [entry.id.sequence for entry in journal.entries(0, 10)] == [1]
+    assert journal.newest == 1
+
+
+def test_old_messages_leave_the_journal_and_their_numbers_stay(journal: Journal) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    for start in range(1, KEPT_MESSAGES + 500, 500):
+        commit(journal, inbox, *range(start, start + 500))
+    entries = journal.entries(0, KEPT_MESSAGES * 2)
+    assert len(entries) == KEPT_MESSAGES
+    assert entries[-1].n == journal.newest == KEPT_MESSAGES + 500
+
+
+def test_a_damaged_file_is_said_and_not_begun_anew(path: Path) -> None:
+    path.write_bytes(b"this is no database, but somebody's file" * 200)
+    with pytest.raises(StoreError, match="cannot be used as a store"):
+        Journal(path)
+    assert path.read_bytes().startswith(b"this is no database")

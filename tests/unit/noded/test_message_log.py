@@ -1,0 +1,79 @@
+"""The log has each message of the journal once, whatever came between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from netcrier.core.inbox import Inbox, Lane
+from netcrier.core.listener import Membership
+from netcrier.ids import MessageId
+from netcrier.noded.journal import Entry, Journal
+from netcrier.noded.message_log import MessageLog, line_of
+from netcrier.runtime.logs import JsonLog
+
+from tests.unit.noded.test_journal import MASTER, commit
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path / "journal.sqlite")
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0),))
+    yield journal
+    journal.close()
+
+
+def numbers(path: Path) -> list[int]:
+    return [json.loads(line)["n"] for line in path.read_text().splitlines()]
+
+
+def written(journal: Journal, path: Path) -> None:
+    """What a start of noded does."""
+    log = JsonLog(path)
+    MessageLog(log, journal, "epoch").catch_up()
+    log.close()
+
+
+def test_a_start_appends_what_a_crash_left_out(journal: Journal, tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1, 2)
+    written(journal, path)
+    commit(journal, inbox, 3, 4)
+    journal.logged = 0
+    written(journal, path)
+    assert numbers(path) == [1, 2, 3, 4]
+
+
+def test_a_torn_last_line_is_cut_and_written_again(journal: Journal, tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    commit(journal, Inbox(journal.lanes(MASTER)), 1, 2, 3)
+    written(journal, path)
+    path.write_bytes(path.read_bytes()[:-20])
+    journal.logged = 0
+    written(journal, path)
+    assert numbers(path) == [1, 2, 3]
+
+
+def test_a_rotation_repeats_nothing(journal: Journal, tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1, 2)
+    log = JsonLog(path)
+    messages = MessageLog(log, journal, "epoch")
+    messages.catch_up()
+    path.rename(tmp_path / "messages.log.1")
+    messages.reopen()
+    log.close()
+    again = Journal(tmp_path / "journal.sqlite")
+    written(again, path)
+    assert numbers(path) == []
+    again.close()
+
+
+def test_a_body_that_is_not_text_is_logged_as_base64() -> None:
+    entry = Entry(1, MASTER, MessageId(1, 1, 7), b"\xff\x00", 1_500_000, 2_500_000, "token")
+    line = line_of(entry)
+    assert (line.id, line.text, line.body_b64, line.ts, line.sent) == ("u7", None, b"\xff\x00", 2.5, 1.5)

@@ -1,0 +1,179 @@
+#!/bin/bash
+# Installs Netcrier on a booted Debian 12 with systemd, starts each unit, sends one broadcast, stops each, powers off.
+#
+#   tests/beds/systemd.sh            as root; prints a line for each promise, exit status 0 if all hold
+#
+# The machine is a systemd-nspawn container in a network namespace without a way out. Mounts, processes and namespaces
+# are gone when this ends, however it ends; of Debian packages it installs what it lacks. Limit: 10 minutes.
+# NETCRIER_BED_BASE=FILE.tar keeps the bare Debian for the next run.
+set -euo pipefail
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+
+if [ "${1:-}" != inside ]; then
+    [ "$(id -u)" = 0 ] || { echo "systemd.sh: needs root" >&2; exit 77; }
+    lacking=
+    command -v mmdebstrap >/dev/null || lacking+=' mmdebstrap'
+    command -v systemd-nspawn >/dev/null || lacking+=' systemd-container'
+    command -v ip >/dev/null || lacking+=' iproute2'
+    if [ -n "$lacking" ]; then
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get -qq -o DPkg::Lock::Timeout=300 update
+        # shellcheck disable=SC2086  # a list
+        apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $lacking >/dev/null
+    fi
+    work=$(mktemp -d /var/tmp/netcrier-bed.XXXXXX)
+    trap 'rm -rf --one-file-system "$work"' EXIT
+    timeout --kill-after=10 600 unshare --mount --pid --fork --kill-child --mount-proc "$0" inside "$work"
+    exit
+fi
+
+work=$2
+tree=$(cd "$(dirname "$0")/../.." && pwd)
+root=$work/root
+machine= # the pid of the container's process 1
+
+step() { printf '\n== %s\n' "$*"; }
+ok() { printf 'ok    %s\n' "$*"; }
+fail() {
+    printf 'FAIL  %s\n' "$*"
+    [ -z "$machine" ] || inside journalctl --no-pager -o cat -n 40 -u masterd -u noded -u analyzerd || true
+    exit 1
+}
+check() { # WHAT COMMAND...
+    local what=$1
+    shift
+    if "$@" >"$work/out" 2>&1; then ok "$what"; else cat "$work/out"; fail "$what"; fi
+}
+inside() { nsenter -t "$machine" -a -- env -i PATH=/usr/local/sbin:/usr/local/bin:"$PATH" HOME=/root "$@"; }
+eventually() { # SECONDS COMMAND...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.2
+    done
+}
+is() { [ "$1" = "$2" ] || { echo "is $1, not $2"; return 1; }; }
+property() { inside systemctl show --value -p "$2" "$1"; }
+quiet() { # nothing on standard error, and status 0
+    "$@" >/dev/null 2>"$work/err" && [ ! -s "$work/err" ] || { cat "$work/err"; return 1; }
+}
+refused() { # STATUS COMMAND...
+    local want=$1 status=0
+    shift
+    "$@" || status=$?
+    is "$status" "$want"
+}
+
+step "a bare Debian 12"
+base=${NETCRIER_BED_BASE:-$work/base.tar}
+[ -s "$base" ] || mmdebstrap --quiet --variant=minbase \
+    --include=systemd,systemd-sysv,dbus,gcc,libc6-dev,python3-dev,python3-venv,iproute2,procps,ca-certificates \
+    bookworm "$base"
+mkdir "$root"
+tar -x -C "$root" --exclude='./dev/*' -f "$base"
+: >"$root/etc/machine-id"
+ok "unpacked"
+
+step "the wheels, built there"
+mkdir "$root/opt/source" "$root/opt/wheels"
+(cd "$tree" && tar -c --exclude='*.so' --exclude='*.c' --exclude=__pycache__ setup.cfg setup.py pyproject.toml \
+    README.md LICENSE daemons ctl systemd packaging) | tar -x -C "$root/opt/source"
+for file in /etc/resolv.conf /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do # as this machine reaches its index
+    [ ! -e "$file" ] || { touch "$root$file" && mount --bind "$file" "$root$file"; }
+done
+mount --rbind /dev "$root/dev" && mount --make-rslave "$root/dev"
+chroot "$root" sh -c 'python3 -m venv /opt/build && cd /opt/source &&
+    /opt/build/bin/pip wheel -q --disable-pip-version-check -w /opt/wheels . && rm -rf build *.egg-info' 2>"$work/err" ||
+    { cat "$work/err"; fail "the wheel builds"; }
+umount -l "$root/dev"
+for file in /etc/resolv.conf /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
+    ! mountpoint -q "$root$file" || umount "$root$file"
+done
+ok "$(cd "$root/opt/wheels" && echo netcrier-*.whl)"
+
+step "boot"
+mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
+ip netns add machine
+ip netns add wire
+ip -n machine link set lo up
+ip -n machine link add lan0 type veth peer name far netns wire
+ip -n machine address add 10.77.0.1/24 broadcast + dev lan0
+ip -n machine link set lan0 up
+ip -n wire link set far up
+systemd-nspawn -q -D "$root" -M netcrier-bed --boot --register=no --keep-unit \
+    --network-namespace-path=/run/netns/machine --resolv-conf=off --timezone=off --link-journal=no --console=pipe \
+    </dev/null >"$work/console.log" 2>&1 &
+nspawn=$!
+leader() { machine=$(cat "/proc/$nspawn/task/$nspawn/children" | tr -d ' ') && [ -n "$machine" ]; }
+booted() { leader && case $(inside systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) false ;; esac; }
+for _ in $(seq 300); do booted && break; sleep 0.2; done
+booted || { tail -30 "$work/console.log"; fail "it boots"; }
+ok "$(inside systemctl --version | head -1)"
+
+step "install"
+install=(inside PIP_NO_INDEX=1 PIP_FIND_LINKS=/opt/wheels sh -c 'cd / && /opt/source/packaging/install.sh /opt/wheels/netcrier-*.whl')
+check "packaging/install.sh" "${install[@]}"
+check "packaging/install.sh again" "${install[@]}"
+is "$(inside stat -c '%a %U %G' /run/netcrier)" "1775 root netcrier-daemons" || fail "/run/netcrier"
+for unit in masterd noded analyzerd; do
+    check "systemd-analyze verify $unit: no word" quiet inside systemd-analyze verify --man=no "$unit.service"
+    ok "exposure: $(inside systemd-analyze security "$unit.service" | tail -1 | tr -dc '[:print:]')"
+done
+inside useradd -G netcrier reader
+inside useradd stranger
+
+step "start"
+for unit in masterd noded analyzerd; do
+    check "systemctl start $unit" inside systemctl start "$unit"
+    is "$(property $unit ActiveState)" active || fail "$unit is active"
+    is "$(inside ps -o user:32= -p "$(property $unit MainPID)" | tr -d ' ')" "netcrier-$unit" || fail "$unit's user"
+    is "$(inside stat -c '%a %U' "/run/netcrier/$unit.sock")" "666 netcrier-$unit" || fail "$unit's socket"
+    is "$(inside stat -c '%a %U' "/var/lib/netcrier/$unit")" "700 netcrier-$unit" || fail "$unit's state"
+    ok "$(property $unit StatusText)"
+done
+enrolled() { inside netctl status --daemon noded --json | grep -q '"state": *"enrolled"'; }
+check "the node finds its master" eventually 20 enrolled
+here() { inside netctl status --daemon masterd --json | grep -q '"here": *1'; }
+check "the master hears the node" eventually 20 here
+check "netctl status" inside netctl status
+cat "$work/out"
+
+step "one broadcast"
+check "netctl broadcast" inside netctl broadcast "Backup starts at 22:00"
+cat "$work/out"
+check "the node's log has it, for a member of the group netcrier" \
+    inside setpriv --reuid reader --regid reader --init-groups grep -F '"text":"Backup starts at 22:00"' /var/log/netcrier/noded/messages.log
+cat "$work/out"
+check "netctl status as that member" inside setpriv --reuid reader --regid reader --init-groups netctl status
+check "that member may not send (4)" refused 4 inside setpriv --reuid reader --regid reader --init-groups netctl broadcast no
+check "others may not even read the log" refused 2 \
+    inside setpriv --reuid stranger --regid stranger --init-groups grep -s . /var/log/netcrier/noded/messages.log
+check "nor do daemons read another's" refused 2 \
+    inside setpriv --reuid netcrier-analyzerd --regid netcrier-analyzerd --init-groups grep -s . /var/log/netcrier/noded/messages.log
+
+step "reload, crash, stop"
+before=$(property noded MainPID)
+check "systemctl reload noded" inside systemctl reload noded
+is "$(property noded MainPID) $(property noded ActiveState)" "$before active" || fail "the same process goes on"
+inside kill -KILL "$before"
+again() { [ "$(property noded ActiveState)" = active ] && [ "$(property noded MainPID)" != "$before" ]; }
+check "after kill -9 it runs again" eventually 10 again
+check "and takes the path of its dead socket" inside netctl status --daemon noded
+for unit in noded analyzerd masterd; do
+    started=${EPOCHREALTIME/./}
+    check "systemctl stop $unit" inside systemctl stop "$unit"
+    ok "in $(((${EPOCHREALTIME/./} - started) / 1000)) ms"
+    is "$(property $unit Result) $(property $unit ExecMainStatus)" "success 0" || fail "$unit stops with status 0"
+    [ "$unit" = masterd ] || check "masterd's socket stays" inside netctl status --daemon masterd
+done
+is "$(inside find /run/netcrier -type s | wc -l)" 0 || fail "no socket is left"
+check "the analyzer's log has the exchange" inside grep -F '"id.resp_p":12345' /var/log/netcrier/analyzerd/conn.log
+head -c 300 "$work/out"; echo
+refused 1 inside sh -c 'journalctl -o cat -u masterd -u noded -u analyzerd | grep -F Traceback' || fail "no traceback"
+ok "no traceback in the journal"
+
+step "power off"
+kill -TERM "$nspawn"
+check "the machine powers off" timeout 30 tail --pid="$nspawn" -f /dev/null
+printf '\nsystemd.sh: all of it holds (%s s)\n' "$SECONDS"

@@ -64,9 +64,7 @@ class Node:
         """Start, or start again from what is on the disk."""
         self.boot += 1
         me = Self(self.key, self.boot, bytes(16), f"node{self.number}")
-        self.listener = Listener(
-            me, self.pin, self.membership, self.lanes, self.chance.random, self.chance.randbytes
-        )
+        self.listener = Listener(me, self.pin, self.membership, self.lanes, self.chance.random, self.chance.randbytes)
 
     def settle(self, now: float) -> None:
         """Do what the shell does: keep what events say, commit the batch, write the log."""
@@ -87,7 +85,8 @@ class Node:
 class Network:
     """Carries datagrams with a delay of 100 µs; `lose` decides for each (data, to master) whether it is lost."""
 
-    def __init__(self, nodes: int, seed: int, loss: float = 0.0, is_open: bool = True) -> None:
+    def __init__(self, nodes: int, seed: int, loss: float = 0.0, is_open: bool = True, group: GroupId = GROUP) -> None:
+        self.group = group
         self.chance = random.Random(seed)
         self.lose: Callable[[bytes, bool], bool] = lambda _data, _up: self.chance.random() < loss
         self.now = 100.0
@@ -104,13 +103,14 @@ class Network:
         self.start_master()
         self.nodes = [Node(number, self.chance) for number in range(nodes)]
         self.sent: list[bytes] = []
+        self.risen: list[bytes] = []
         self._flights: list[tuple[float, int, bytes, Address, Node | None]] = []
         self._order = 0
 
     def start_master(self) -> None:
         """Start, or start again from what is on the disk."""
         self.boot += 1
-        me = Identity(GROUP, "lab", self.signer, self.agreement, 1, self.boot, 12346)
+        me = Identity(self.group, "lab", self.signer, self.agreement, 1, self.boot, 12346)
         self.master = Speaker(me, self.keys, self.lanes, self.shelf, self.chance.randbytes)
         for row in self.rows.values():
             self.master.enlist(row)
@@ -160,6 +160,7 @@ class Network:
             if node.listener.timer is not None and node.listener.timer <= self.now:
                 node.listener.handle_timer(self.now, self.now_us)
             for datagram in node.listener.datagrams_to_send():
+                self.risen.append(datagram.data)
                 if not self.lose(datagram.data, True):
                     self._order += 1
                     self._flights.append((self.now + 1e-4, self._order, datagram.data, node.address, None))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from netcrier.core.events import Pin
 from netcrier.core.outbox import OutLane
-from netcrier.ids import MessageId
+from netcrier.ids import GroupId, MessageId
 from netcrier.wire.envelope import Signer
+from netcrier.wire.header import UP_SIZE, UpHeader, read_front, seal_up, up_key
+from netcrier.wire.kinds import Kind
+from netcrier.wire.report import LaneReport, Report, encode_report
 
 from tests.network import Network
 
@@ -16,6 +21,16 @@ def enrolled(nodes: int, seed: int, loss: float = 0.0) -> Network:
     net.run(30, until=lambda: len(net.master.roster) == nodes and all(n.listener.enrolled for n in net.nodes))
     assert all(node.listener.enrolled for node in net.nodes), f"seed {seed}"
     return net
+
+
+def no_messages(data: bytes, up: bool) -> bool:
+    """Loses every MESSAGE."""
+    return not up and read_front(data).kind is Kind.MESSAGE
+
+
+def nothing(data: bytes, up: bool) -> bool:
+    """Loses nothing."""
+    return False
 
 
 def test_every_node_has_one_message_and_the_master_knows() -> None:
@@ -100,7 +115,7 @@ def test_who_has_the_group_key_cannot_speak_for_the_master() -> None:
         net.master.me.group, "lab", Signer(bytes(32)), net.master.me.agreement, 1, 1, 12346
     )
     forged = net.master.compose(0, b"forged", net.now_us)
-    net.inject(net.master._seal(3 - 1, forged.plaintext), net.nodes[0])
+    net.inject(net.master._seal(Kind.MESSAGE, forged.plaintext), net.nodes[0])
     net.run(0.001)
     assert thief is not net.master.me.signer
     assert net.nodes[0].log == []
@@ -123,9 +138,7 @@ def test_a_closed_group_lets_a_stranger_wait_and_answers_nothing() -> None:
     net.run(10)
     assert not net.nodes[0].listener.enrolled
     assert len(net.waiting) >= 1
-    assert net.nodes[0].pin == Pin(
-        net.master.me.group, net.signer.public, net.agreement.public, "", "first-use"
-    )
+    assert net.nodes[0].pin == Pin(net.master.me.group, net.signer.public, net.agreement.public, "", "first-use")
 
 
 def test_garbage_is_counted_and_changes_nothing() -> None:
@@ -136,3 +149,142 @@ def test_garbage_is_counted_and_changes_nothing() -> None:
     net.run(0.1)
     assert sum(net.nodes[0].listener.refused.values()) >= 6
     assert sum(net.master.refused.values()) >= 6
+
+
+def test_a_hundred_nodes_at_five_percent_loss_are_all_known_to_have_it() -> None:
+    net = enrolled(100, seed=12, loss=0.05)
+    sent = [net.broadcast(b"%d" % number).id for number in range(5)]
+    net.run(10, until=lambda: len(net.completed) == 5)
+    assert all(node.log == sent for node in net.nodes)
+    received = {(receipt.message, receipt.index) for receipt in net.receipts}
+    assert received == {(message, index) for message in sent for index in range(100)}
+    assert max(done.after for done in net.completed) < 2.0
+
+
+@pytest.mark.parametrize("group", [GroupId(b"groupgrp"), GroupId(b"another!")])
+def test_two_masters_on_one_wire_do_not_disturb_each_other(group: GroupId) -> None:
+    ours, theirs = enrolled(2, seed=13), Network(2, seed=14, group=group)
+    theirs.run(30, until=lambda: all(node.listener.enrolled for node in theirs.nodes))
+    mine, other = ours.broadcast(b"ours").id, theirs.broadcast(b"theirs").id
+    for _ in range(100):
+        for here, there in ((ours, theirs), (theirs, ours)):
+            down, up = len(there.sent), len(there.risen)
+            there.run(0.02)
+            for data in there.sent[down:]:
+                for node in here.nodes:
+                    here.inject(data, node, ("10.0.0.99", 12346))
+            for data in there.risen[up:]:
+                here.inject(data, None, ("10.0.1.99", 12345))
+    for net, sent in ((ours, mine), (theirs, other)):
+        assert [node.log for node in net.nodes] == [[sent], [sent]]
+        assert [done.message for done in net.completed] == [sent]
+        refused = net.nodes[0].listener.refused
+        assert refused["other master"] + refused["other group"] >= 1
+        assert not any(node.row.address == "10.0.1.99" for node in net.master.roster)
+
+
+def test_a_stolen_node_cannot_answer_for_another() -> None:
+    net = enrolled(2, seed=15)
+    thief, victim = net.nodes
+    net.lose = lambda data, up: up and data[12:28] == victim.listener.id
+    sent = net.broadcast(b"x")
+    net.run(1)
+    lane = LaneReport(0, 1, 1, 1, sent.chain)
+    shared = thief.key.agree(net.agreement.public)
+    for name, boot in [(victim.listener.id, victim.boot), (victim.listener.id, 99)]:
+        key = up_key(shared, Kind.REPORT, net.group, net.master.id, (1, net.boot, boot), name)
+        header = UpHeader(Kind.REPORT, net.group, name, boot)
+        net.inject(seal_up(header, key, encode_report(Report(1000, (lane,)))), None, thief.address)
+    net.run(1)
+    assert net.master.refused["bad seal"] == 2
+    index = net.rows[victim.listener.id].index
+    assert net.master.deliveries[sent.id].outstanding == {index}
+    assert net.rows[victim.listener.id].address != thief.address[0]
+
+
+def test_a_report_recorded_and_sent_again_is_refused() -> None:
+    net = enrolled(1, seed=16)
+    net.broadcast(b"x")
+    net.run(1)
+    recorded = [data for data in net.risen if read_front(data).kind is Kind.REPORT][-1]
+    net.inject(recorded, None, ("10.9.9.9", 4444))
+    net.run(0.1)
+    assert net.master.refused["replayed"] == 1
+    net.nodes[0].start()
+    net.broadcast(b"y")
+    net.run(2)
+    net.inject(recorded, None, ("10.9.9.9", 4444))
+    net.run(0.1)
+    assert net.master.refused["old boot"] == 1
+    assert net.rows[net.nodes[0].listener.id].address == net.nodes[0].address[0]
+
+
+def test_a_changed_receipt_is_refused() -> None:
+    net = enrolled(1, seed=17)
+    net.broadcast(b"x")
+    net.run(1)
+    recorded = bytearray(net.risen[-1])
+    recorded[UP_SIZE + 20] ^= 1
+    net.inject(bytes(recorded), None)
+    net.run(0.1)
+    assert net.master.refused["bad seal"] == 1
+
+
+def test_a_mark_that_goes_back_counts_as_rolled_back_and_is_repaired() -> None:
+    net = enrolled(1, seed=18)
+    node = net.nodes[0]
+    snapshot = node.lanes, dict(node.journal), list(node.log)
+    sent = [net.broadcast(b"%d" % number).id for number in range(3)]
+    net.run(1)
+    node.lanes, node.journal, node.log = snapshot
+    net.lose = no_messages
+    node.start()
+    net.run(11)
+    assert net.master.refused["rolled back"] >= 1
+    net.lose = nothing
+    net.run(3)
+    assert node.log == sent
+
+
+def test_a_master_restored_from_an_old_copy_is_refused_by_its_boot_number() -> None:
+    net = enrolled(2, seed=19)
+    net.start_master()
+    net.run(3)
+    net.boot = 0
+    net.start_master()
+    net.broadcast(b"from the past")
+    before = [node.listener.refused["old boot"] for node in net.nodes]
+    net.run(3)
+    for node, refused in zip(net.nodes, before, strict=True):
+        assert node.listener.refused["old boot"] > refused
+        assert node.listener.membership.boot == 2
+
+
+def test_a_message_with_another_content_under_a_known_number_is_a_conflict() -> None:
+    net = enrolled(1, seed=20)
+    net.lose = no_messages
+    net.broadcast(b"first")
+    net.run(0)
+    net.lose = nothing
+    held = net.broadcast(b"second")
+    net.run(0.0005)
+    net.lanes[0].withdraw()
+    forked = net.master.compose(0, b"forked", net.now_us)
+    assert forked.id == held.id
+    net.inject(net.master._seal(Kind.MESSAGE, forked.plaintext), net.nodes[0])
+    net.run(0.0005)
+    assert net.nodes[0].listener.refused["conflict"] == 1
+
+
+def test_a_rotated_group_key_reaches_every_member_and_nobody_else() -> None:
+    net = enrolled(2, seed=21)
+    outsider = net.rows[net.nodes[1].listener.id]
+    net.master.enlist(replace(outsider, approved=False, trust="waiting"))
+    old = net.master.admission.keys
+    net.master.admission.keys = old.__class__(old.epoch + 1, b"N" * 32, is_open=False)
+    net.run(5)
+    sent = net.broadcast(b"members only")
+    net.run(2)
+    assert net.nodes[0].log == [sent.id]
+    assert net.nodes[1].log == []
+    assert net.nodes[1].listener.refused["unknown epoch"] >= 1

@@ -1,4 +1,4 @@
-"""Frames for the analyzer's tests: Ethernet, IPv4 or IPv6, TCP, UDP or ICMP with right checksums, and pcap files of them."""
+"""Frames for the analyzer's tests, with right checksums, and capture files of them."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := setup.cfg setup.py pyproject.toml $(wildcard daemons/netcrier/analyzerd/engine/*.pyx) \
-	$(wildcard daemons/netcrier/analyzerd/engine/*.pxd)
+SOURCES := setup.cfg setup.py pyproject.toml $(foreach kind,pyx pxd pxi,$(wildcard daemons/netcrier/analyzerd/engine/*.$(kind)))
 
 .PHONY: demo test check smoke install clean need-demo need-test
 

@@ -50,7 +50,7 @@ class Demo:
     def run(self) -> str:
         """The last line."""
         self._say("A private network: one master, four nodes, one analyzer (nothing leaves this machine).")
-        self._start("analyzerd", HUB, NETCRIER_CAPTURE_INTERFACES="br0")
+        self._start("analyzerd", HUB, NETCRIER_CAPTURE_INTERFACES="br0", NETCRIER_CAPTURE_PROMISCUOUS="true")
         self._start("masterd", "master")
         for node in NODES:
             self._start("noded", node)

@@ -49,7 +49,7 @@ def failure_of(unit: str, error: ControlError) -> Failure:
         return Failure(code, f"{unit} speaks another version: {what}", hint or f"restart {unit} after an upgrade")
     if isinstance(error, Refused) and error.code == ErrorCode.UNKNOWN_METHOD.value:
         return Failure(code, f"{unit} is older than this netctl: {what}", f"restart {unit} after an upgrade")
-    if isinstance(error, Refused):
+    if isinstance(error, Refused) and code is Exit.FAILED:
         return Failure(code, f"{unit} refused: {what}", hint)
     return Failure(code, f"{unit}: {what}", hint)
 

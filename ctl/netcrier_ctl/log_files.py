@@ -1,7 +1,7 @@
 """JSON log files as people read them: the last lines, and on as they grow, across rotation.
 
-A rotated file is read until its successor has content: a daemon writes to the old one until it is told to reopen. A last
-line without its newline is still being written and is not shown.
+A rotated file is read until its successor has content: a daemon writes to the old one until it is told to reopen. A
+last line without its newline is still being written and is not shown.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def open_log(path: Path) -> BinaryIO | None:
         raise Failure(Exit.NOT_PERMITTED, f"{path}: your user may not read logs (group netcrier)", hint) from None
 
 
-def backwards(file: BinaryIO) -> Iterator[bytes]:
-    """The whole lines from the present end to the beginning, without their newlines. Raises Failure."""
-    at = file.seek(0, os.SEEK_END)
+def backwards(file: BinaryIO, end: int | None = None) -> Iterator[bytes]:
+    """The whole lines from `end`, or the present end, to the beginning, without their newlines. Raises Failure."""
+    at = file.seek(0, os.SEEK_END) if end is None else end
     rest = b""
     whole = False  # what follows the last newline is not a line yet
     while at:
@@ -62,8 +62,8 @@ class Follower:
         self._path = path
         self._file = open_log(path)
         self._rest = b""
-        if self._file is not None:
-            self._file.seek(_after_newline(self._file))
+        self.start = 0 if self._file is None else self._file.seek(_after_newline(self._file))
+        """The offset from which it goes on: what is in front of it was there before."""
 
     def lines(self) -> list[bytes]:
         """What is new, without newlines. Raises Failure."""

@@ -58,28 +58,23 @@ class Column(Struct, frozen=True):
     """Whether it is aligned to the right, as counts are."""
 
 
-def table(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None, gap: str = GAP
-) -> list[str]:
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
     """Lines: the titles, then the rows, aligned; each cut to `width` characters.
 
-    A row may have one cell more than there are columns: a note behind the table's edge. A row that is shorter ends in a
-    cell that takes what room it needs.
+    A row may have one cell more than there are columns: a note behind the table's edge.
     """
-    cells = [[column.title for column in columns], *([printable(cell) for cell in row] for row in rows)]
-    widths = [
-        max(len(row[index]) for row in cells if _in_column(row, index, len(columns))) for index in range(len(columns))
-    ]
-    lines = [_line(row, widths, columns, gap) for row in cells]
+    cells = [[column.title for column in columns], *_harmless(rows)]
+    sizes = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+    lines = [_line(row, sizes, [column.right for column in columns], GAP) for row in cells]
     return lines if width is None else [fitted(line, width) for line in lines]
 
 
-def aligned(rows: Sequence[Sequence[str]], width: int | None = None, gap: str = GAP) -> list[str]:
-    """Lines of left-aligned cells without titles; a shorter row's last cell takes what room it needs."""
-    if not rows:
-        return []
-    columns = [Column("") for _ in range(max(map(len, rows)) - 1)]
-    return table(columns, rows, width, gap)[1:]
+def aligned(rows: Sequence[Sequence[str]], gap: str = GAP) -> list[str]:
+    """Lines of left-aligned cells without titles; a row's last cell takes what room it needs."""
+    cells = _harmless(rows)
+    count = max(map(len, cells), default=1) - 1
+    sizes = [max((len(row[index]) for row in cells if index < len(row) - 1), default=0) for index in range(count)]
+    return [_line(row, sizes, [False] * count, gap) for row in cells]
 
 
 def listing(names: Sequence[str], most: int = 10) -> str:
@@ -93,14 +88,13 @@ def short_id(text: str) -> str:
     return text if len(text) <= 8 else f"{text[:4]}…{text[-2:]}"
 
 
-def _in_column(row: Sequence[str], index: int, columns: int) -> bool:
-    """Whether the cell counts for its column's width: the last one of a shorter row does not."""
-    return index < len(row) - (len(row) < columns)
+def _harmless(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[printable(cell) for cell in row] for row in rows]
 
 
-def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column], gap: str) -> str:
+def _line(row: Sequence[str], sizes: Sequence[int], right: Sequence[bool], gap: str) -> str:
     parts = [
-        cell.rjust(size) if column.right else cell.ljust(size)
-        for cell, size, column in zip(row, widths, columns, strict=False)
+        cell.rjust(size) if to_right else cell.ljust(size)
+        for cell, size, to_right in zip(row, sizes, right, strict=False)
     ]
-    return gap.join([*parts, *row[len(columns) :]]).rstrip()
+    return gap.join([*parts, *row[len(sizes) :]]).rstrip()

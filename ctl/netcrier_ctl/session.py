@@ -56,7 +56,7 @@ class Session:
         return chosen
 
     def units(self) -> list[str]:
-        """The units that may run here: what --daemon or --socket names, else every daemon, and instances with a socket."""
+        """What --daemon or --socket names, else every daemon that may run here, and the instances with a socket."""
         if self.options.daemon is not None:
             return [self.options.daemon]
         if self.options.socket is not None:

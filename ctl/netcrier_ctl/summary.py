@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from netcrier.control.types.analyzer import AnalyzerStatus
 from netcrier.control.types.master import LastMessage, MasterStatus
 from netcrier.control.types.node import NodeStatus
 
@@ -80,6 +81,21 @@ def _node(status: NodeStatus, now: float) -> list[str]:
     return said
 
 
+def _analyzer(status: AnalyzerStatus, _now: float) -> list[str]:
+    names = [interface.name for interface in status.interfaces]
+    facts = [
+        listing(names, 3) if names else "no interface is captured",
+        f"{status.packets_per_s:,.0f} pkt/s",
+        f"{status.conversations:,} conversations",
+        f"{status.dropped:,} dropped",
+    ]
+    return [*facts, f"{status.lost:,} lines lost"] if status.lost else facts
+
+
 _STATES = {"waiting": "waiting to be let in", "listening": "not heard yet"}
 
-_FACTS: Mapping[type, Callable[[Any, float], list[str]]] = {MasterStatus: _master, NodeStatus: _node}
+_FACTS: Mapping[type, Callable[[Any, float], list[str]]] = {
+    MasterStatus: _master,
+    NodeStatus: _node,
+    AnalyzerStatus: _analyzer,
+}

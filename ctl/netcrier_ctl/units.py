@@ -7,7 +7,7 @@ import time
 SECOND_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 """What may follow a number where netctl takes a duration; none is seconds."""
 
-NONE = "–"
+NONE = "–"  # noqa: RUF001 - an en dash, as in a printed table
 """A value that is not known."""
 
 _LARGEST_FIRST = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -68,7 +68,7 @@ def clock(at: float, now: float) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """`0.3 ms`, `47 ms`, `1.2 s`; `–` for None."""
+    """`0.3 ms`, `47 ms`, `1.2 s`; a dash for None."""
     if value is None:
         return NONE
     if value >= 9999.5:
@@ -79,7 +79,7 @@ def milliseconds(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Of a conversation: `0.4 ms`, `12.4 s`, `2 min 5 s`; `–` for None."""
+    """Of a conversation: `0.4 ms`, `12.4 s`, `2 min 5 s`; a dash for None."""
     if seconds is None:
         return NONE
     if seconds >= 60:
@@ -88,7 +88,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: int | None) -> str:
-    """`512 B`, `4.1 kB`, `1.2 MB`; a kB is 1000 bytes; `–` for None."""
+    """`512 B`, `4.1 kB`, `1.2 MB`; a kB is 1000 bytes; a dash for None."""
     if count is None:
         return NONE
     if count < 1000:

@@ -1,7 +1,7 @@
 """Send a message to every node; who got it is counted while receipts come, and said at the end.
 
-Waits for the nodes that are here; those that are away are listed and get the message when they return. Ends with 5 where
-receipts that were waited for are missing, with 6 where no node is expected to receive it.
+Waits for the nodes that are here; those that are away are listed and get the message when they return. Ends with 5
+where receipts that were waited for are missing, with 6 where no node is expected to receive it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def body_of(session: Session, message: str) -> bytes:
 
 
 def _send(session: Session, request: BroadcastRequest, until: float) -> Sent:
-    """The daemon's word that the message is durable. A connection that breaks is made anew: the request id is the same."""
+    """The daemon's word that the message is durable. After a break the same request is safe to repeat."""
     unit = session.unit("masterd")
     while True:
         try:

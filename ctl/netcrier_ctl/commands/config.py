@@ -1,4 +1,4 @@
-"""The configuration in force in the daemons that run here: every key, its value, and with --origin where it comes from."""
+"""The configuration in force in the daemons that run here: every key, its value, and with --origin its origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow the master that a join token names. The token comes from standard input or a file, never from the arguments."""
+"""Follow the master that a join token names. It comes from standard input or a file, never from the arguments."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def run(session: Session, args: Namespace) -> Exit:
     units = args.of or ([session.options.daemon] if session.options.daemon else [])
     logs = _logs(session, units, args.log)
     followers = [(log, Follower(log.path)) for log in logs] if args.follow else []
-    shown = _newest(logs, args.n)
+    shown = _newest(logs, args.n, [follower.start for _, follower in followers] or [None] * len(logs))
     for _, _, log, line in shown:
         _show(session, log, line)
     session.screen.flush()
@@ -109,15 +109,15 @@ def _logs(session: Session, units: list[str], name: str | None) -> list[Log]:
     ]
 
 
-def _newest(logs: list[Log], most: int) -> list[tuple[float, int, Log, bytes]]:
-    """The last lines of all together, by time; lines of one time in the order in which they were written."""
+def _newest(logs: list[Log], most: int, ends: Sequence[int | None]) -> list[tuple[float, int, Log, bytes]]:
+    """The last lines of all together in front of `ends`, by time; those of one time in the order of the file."""
     found: list[tuple[float, int, Log, bytes]] = []
-    for log in logs:
+    for log, end in zip(logs, ends, strict=True):
         file = open_log(log.path)
         if file is None:
             continue
         with file:
-            for place, line in enumerate(islice(backwards(file), most)):
+            for place, line in enumerate(islice(backwards(file, end), most)):
                 found.append((time_of(line) or 0.0, -place, log, line))
     return sorted(heapq.nlargest(most, found, key=lambda row: row[:2]), key=lambda row: row[:2])
 

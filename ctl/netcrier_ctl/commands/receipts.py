@@ -13,6 +13,9 @@ from netcrier_ctl.render import Column, table
 from netcrier_ctl.session import Session
 from netcrier_ctl.units import NONE, milliseconds, since
 
+NOW = 1.0
+"""Seconds within which a node was heard `now`."""
+
 _COLUMNS = (Column("NODE"), Column("STATE"), Column("AFTER", right=True), Column("SEEN"))
 
 
@@ -39,5 +42,5 @@ def run(session: Session, args: Namespace) -> Exit:
 
 
 def _cells(row: ReceiptRow, now: float) -> list[str]:
-    seen = NONE if row.seen is None else since(row.seen, now)
+    seen = NONE if row.seen is None else ("now" if now - row.seen < NOW else since(row.seen, now))
     return [row.name, row.state, milliseconds(row.after_ms), seen]

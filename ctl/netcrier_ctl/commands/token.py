@@ -1,4 +1,4 @@
-"""Make a join token, alone on standard output. In an open group it closes the group: nodes without a token then wait."""
+"""Make a join token, alone on standard output. It closes an open group: nodes without a token then wait."""
 
 from __future__ import annotations
 

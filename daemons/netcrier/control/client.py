@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import msgspec
 
 from netcrier.control import framing, limits
-from netcrier.control.failures import Broken, ControlError, Deadline, NotPermitted, NotRunning, failure
+from netcrier.control.failures import Broken, ControlError, Deadline, NotPermitted, NotRunning, VersionMismatch, failure
 from netcrier.control.methods import HELLO, TABLES, Method, Stream
 from netcrier.control.types.shared import (
     INITIAL_CREDIT,
     PROTOCOL,
+    Closing,
     Hello,
     StreamCancel,
     StreamCredit,
@@ -54,6 +55,8 @@ class Client:
         self._socket = self._connect()
         try:
             self.welcome: Welcome = self.call(HELLO, Hello(client=name, version=version, protocol=PROTOCOL))
+            if self.welcome.protocol != PROTOCOL:
+                raise VersionMismatch(f"the daemon speaks protocol {self.welcome.protocol}, this client {PROTOCOL}")
         except BaseException:
             self._socket.close()
             raise
@@ -85,7 +88,7 @@ class Client:
         number = self._send_request(row.name, params, deadline)
         while True:
             message = self._receive(deadline)
-            if isinstance(message, framing.Response) and message.id in (number, 0):
+            if isinstance(message, framing.Response) and message.id == number:
                 return self._result(message, row.result)
 
     def stream(
@@ -104,7 +107,7 @@ class Client:
             while True:
                 bounds = (until, None if idle is None else time.monotonic() + idle)
                 message = self._receive(min((at for at in bounds if at is not None), default=None))
-                if isinstance(message, framing.Response) and message.id in (number, 0):
+                if isinstance(message, framing.Response) and message.id == number:
                     self.end = self._result(message, StreamEnd)
                     return
                 item = self._item(message, number, row.item)
@@ -173,7 +176,11 @@ class Client:
                 if not data:
                     raise Broken("the daemon closed the connection", "its service log has the reason")
                 self._ready = self._framer.feed(data)
-            return framing.decode(self._ready.pop(0))
+            message = framing.decode(self._ready.pop(0))
+            if isinstance(message, framing.Notification) and message.method == "closing":
+                reason = framing.value_of(message.params, Closing)
+                raise failure(reason.code, reason.message, reason.hint)
+            return message
         except TimeoutError:
             raise Deadline(f"{self._path}: no answer in {self._timeout:g} s", "--timeout allows more") from None
         except OSError as error:

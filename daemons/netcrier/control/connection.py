@@ -13,9 +13,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from netcrier.control import framing, limits
+from netcrier.control.failures import VersionMismatch
 from netcrier.control.methods import HELLO, Stream
 from netcrier.control.pacing import Pace
 from netcrier.control.types.shared import (
+    Closing,
     ErrorCode,
     Right,
     StreamCancel,
@@ -45,6 +47,7 @@ CODE_OF: tuple[tuple[type[NetcrierError], ErrorCode], ...] = (
     (NotFoundError, ErrorCode.NOT_FOUND),
     (UsageError, ErrorCode.USAGE),
     (DecodeError, ErrorCode.USAGE),
+    (VersionMismatch, ErrorCode.VERSION),
     (ConfigError, ErrorCode.CONFIG),
     (CapabilityError, ErrorCode.CAPABILITY),
     (StoreError, ErrorCode.STORE),
@@ -52,9 +55,9 @@ CODE_OF: tuple[tuple[type[NetcrierError], ErrorCode], ...] = (
 )
 """The first that matches decides."""
 
-HINTS = {
-    Right.READ: "your user may not read here (group netcrier)",
-    Right.CHANGE: "your user may not change here (group netcrier-admin)",
+WHY_NOT = {
+    Right.READ: "your user may not use this socket (group netcrier reads, netcrier-admin changes)",
+    Right.CHANGE: "your user may not change anything here (group netcrier-admin)",
 }
 GROUPS = {Right.READ: "netcrier", Right.CHANGE: "netcrier-admin"}
 
@@ -103,8 +106,8 @@ class Connection:
         self._writer.transport.abort()
 
     def say_goodbye(self, code: ErrorCode, message: str, hint: str | None) -> None:
-        """Tell the client why it is closed, as the answer to request 0, and close."""
-        self._writer.write(framing.encode_error(0, code.value, message, hint))
+        """Tell the client why it is closed, with a notification, and close."""
+        self._writer.write(framing.encode_notification("closing", Closing(code.value, message, hint)))
         self._writer.close()
 
     async def _read(self) -> bytes:
@@ -121,9 +124,8 @@ class Connection:
             self._begin(message)
         elif isinstance(message, framing.Notification):
             notice = self._notices.get(message.method)
-            if notice is None:
-                raise DecodeError("envelope", f"no notification {message.method!r}")
-            notice(message)
+            if notice is not None:  # clients of other software send their own
+                notice(message)
         else:
             raise DecodeError("envelope", "a daemon asks nothing that could be answered")
 
@@ -133,20 +135,26 @@ class Connection:
         if len(self._tasks) >= limits.OPEN_REQUESTS:
             self._refuse(request.id, ErrorCode.BUSY, f"{limits.OPEN_REQUESTS} requests are open", "await an answer")
             return
-        task = asyncio.create_task(self._run(request))
+        method = self._methods.get(request.method)
+        if isinstance(method, Stream):  # now: credit may come in the same packet
+            self._paces[request.id] = Pace(method.lossless)
+        task = asyncio.create_task(self._run(request, method))
         self._tasks[request.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(request.id, None))
+        task.add_done_callback(lambda _: self._forget(request.id))
 
-    async def _run(self, request: framing.Request) -> None:
+    def _forget(self, number: int) -> None:
+        self._tasks.pop(number, None)
+        self._paces.pop(number, None)
+
+    async def _run(self, request: framing.Request, method: AnyMethod | None) -> None:
         try:
-            method = self._methods.get(request.method)
             if method is None:
                 self._refuse(
                     request.id, ErrorCode.UNKNOWN_METHOD, f"no method {request.method!r}", "api.list names the methods"
                 )
             elif method.right not in self._caller.may and method.name != HELLO.name:
                 hint = f"sudo usermod -aG {GROUPS[method.right]} $USER, then log in again"
-                self._refuse(request.id, ErrorCode.NOT_PERMITTED, HINTS[method.right], hint)
+                self._refuse(request.id, ErrorCode.NOT_PERMITTED, WHY_NOT[method.right], hint)
             else:
                 await self._answer(request, method)
         except NetcrierError as error:
@@ -164,14 +172,14 @@ class Connection:
             self._on_change(self._caller, method.name)
         handler = self._handlers[method.name]
         if isinstance(method, Stream):
-            result = await self._stream(request.id, method, handler(params, self._caller))
+            result = await self._stream(request.id, handler(params, self._caller))
         else:
             result = await handler(params, self._caller)
         self._writer.write(framing.encode_response(request.id, result))
         await self._drain()
 
-    async def _stream(self, number: int, method: Stream[Any, Any], source: AsyncIterator[Any]) -> StreamEnd:
-        pace = self._paces[number] = Pace(method.lossless)
+    async def _stream(self, number: int, source: AsyncIterator[Any]) -> StreamEnd:
+        pace = self._paces[number]
         pull = asyncio.create_task(self._pull(number, pace, source))
         cancelled = asyncio.create_task(pace.cancelled.wait())
         try:
@@ -180,7 +188,6 @@ class Connection:
                 pull.result()
             return StreamEnd(items=pace.items, lost=pace.lost, cancelled=not pull.done())
         finally:
-            del self._paces[number]
             for task in (pull, cancelled):
                 task.cancel()
             await asyncio.gather(pull, cancelled, return_exceptions=True)

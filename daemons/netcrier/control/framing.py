@@ -54,6 +54,9 @@ class Notification(msgspec.Struct, frozen=True):
 
 Message = Request | Response | Notification
 
+NOT_OURS = msgspec.Raw(b"\xc0")
+"""In place of the parameters of a foreign notification with several: nothing of ours can be read from it."""
+
 NO_PARAMS = msgspec.Raw(b"\x80")
 LARGEST_ID = 2**32 - 1
 
@@ -155,9 +158,9 @@ def _short(first: int) -> tuple[int, int]:
 
 
 _HEAD: msgspec.msgpack.Decoder[tuple[msgspec.Raw, ...]] = msgspec.msgpack.Decoder(tuple[msgspec.Raw, ...])
-_REQUEST = msgspec.msgpack.Decoder(tuple[int, int, str, tuple[msgspec.Raw, ...]])
+_REQUEST = msgspec.msgpack.Decoder(tuple[int, int, Any, tuple[msgspec.Raw, ...]])
 _RESPONSE = msgspec.msgpack.Decoder(tuple[int, int, tuple[str, str, str | None] | None, msgspec.Raw])
-_NOTIFICATION = msgspec.msgpack.Decoder(tuple[int, str, tuple[msgspec.Raw, ...]])
+_NOTIFICATION = msgspec.msgpack.Decoder(tuple[int, Any, tuple[msgspec.Raw, ...]])
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -168,16 +171,25 @@ def decode(data: bytes) -> Message:
         kind = bytes(parts[0]) if parts else b""
         if kind == b"\x00":
             _, number, method, params = _REQUEST.decode(data)
-            return Request(_checked(number), method, _only(params))
+            return Request(_checked(number), _name(method), _only(params))
         if kind == b"\x01":
             _, number, error, result = _RESPONSE.decode(data)
             return Response(_checked(number), error, msgspec.Raw(bytes(result)))
         if kind == b"\x02":
             _, method, params = _NOTIFICATION.decode(data)
-            return Notification(method, _only(params))
+            return Notification(_name(method), _only(params) if len(params) < 2 else NOT_OURS)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError("envelope", str(error)) from None
     raise DecodeError("envelope", "the first element is 0, 1 or 2")
+
+
+def _name(method: Any) -> str:
+    """Text; clients that follow the first MessagePack write it as bin."""
+    if isinstance(method, bytes):
+        return method.decode()
+    if not isinstance(method, str):
+        raise DecodeError("envelope", "a method's name is text")
+    return method
 
 
 def _checked(number: int) -> int:

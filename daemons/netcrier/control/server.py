@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from netcrier.control import limits, rights
 from netcrier.control.connection import Connection
 from netcrier.control.description import describe, names
+from netcrier.control.failures import VersionMismatch
 from netcrier.control.listening import Listening
 from netcrier.control.rights import Caller, Credentials, Policy
 from netcrier.control.types.shared import (
@@ -31,7 +32,7 @@ from netcrier.control.types.shared import (
     Right,
     Welcome,
 )
-from netcrier.errors import DecodeError, NotFoundError
+from netcrier.errors import NotFoundError
 
 if TYPE_CHECKING:
     import socket
@@ -126,7 +127,7 @@ class ControlServer:
 
     async def _hello(self, request: Hello, caller: Caller) -> Welcome:
         if request.protocol < 1:
-            raise DecodeError("value", "protocol is 1 or higher")
+            raise VersionMismatch(f"{self._about.daemon} speaks protocol 1 to {PROTOCOL}, not {request.protocol}")
         return Welcome(
             protocol=min(request.protocol, PROTOCOL),
             daemon=self._about.daemon,

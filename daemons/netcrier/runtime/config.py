@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
 
 import msgspec
 
+from netcrier.control import paths
 from netcrier.control.types.shared import ConfigShown, ConfigValue
 from netcrier.errors import ConfigError
 from netcrier.runtime.toml_lines import flatten, key_lines
@@ -94,9 +95,10 @@ def load(schema: type[C], file: Path, environ: Mapping[str, str], flags: Mapping
 
 def suspects(schema: type[msgspec.Struct], environ: Mapping[str, str]) -> list[str]:
     """Variables that look like a mistyped key of `schema`: one sentence each."""
-    names = {_variable(key) for key in _scalars(dict(_fields(schema)))}
-    strange = [name for name in environ if name.startswith("NETCRIER_") and name not in names]
-    near = {name: difflib.get_close_matches(name, names, 1, 0.85) for name in strange}
+    names = {_variable(key) for key, _ in _fields(schema)}
+    others = {paths.INSTANCE, *paths.DEFAULTS}
+    strange = [name for name in environ if name.startswith("NETCRIER_") and name not in names | others]
+    near = {name: difflib.get_close_matches(name, names, 1, 0.9) for name in strange}
     return [f"${name} is no key; did you mean ${match[0]}?" for name, match in near.items() if match]
 
 
@@ -109,7 +111,7 @@ def _files(file: Path) -> Iterator[Path]:
 def _read(path: Path) -> Source:
     try:
         text = path.read_text("utf-8")
-        values = flatten(tomllib.loads(text))
+        values = {key: value for key, value in flatten(tomllib.loads(text)).items() if value != {}}
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -162,11 +164,6 @@ def _is_map(kind: Any) -> bool:
 
 def _is_list(kind: Any) -> bool:
     return get_origin(kind) in (list, tuple, frozenset, set)
-
-
-def _scalars(known: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The keys that a variable can set: all but arrays of tables."""
-    return known
 
 
 def _variable(key: str) -> str:

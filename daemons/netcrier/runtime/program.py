@@ -105,7 +105,7 @@ def run(
     arguments = parser.parse_args(argv)
     environ = {**os.environ, **_directories(arguments)}
     instance = arguments.instance or environ.get(paths.INSTANCE) or None
-    file = arguments.config or paths.config_dir(environ) / f"{paths.unit_name(name, instance)}.toml"
+    file = (arguments.config or paths.config_dir(environ) / f"{paths.unit_name(name, instance)}.toml").absolute()
     flags = {
         key: (_option(parser, key), value) for key, value in vars(arguments).items() if "." in key and value is not None
     }

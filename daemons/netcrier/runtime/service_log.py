@@ -46,6 +46,7 @@ def service_log(daemon: str, level: str = "info") -> logging.Logger:
         handler.setFormatter(TextFormat(color="NO_COLOR" not in os.environ) if terminal else JsonFormat(daemon))
         handler.addFilter(Bounded(time.monotonic))
         logger.addHandler(handler)
+        logging.getLogger("asyncio").addHandler(handler)
     return logger
 
 

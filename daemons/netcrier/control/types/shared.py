@@ -157,6 +157,17 @@ class ConfigShown(Struct, frozen=True):
     """Every key, sorted."""
 
 
+class Closing(Struct, frozen=True):
+    """The daemon's notification `closing`: the last that it sends before it ends the connection."""
+
+    code: str
+    """One of ErrorCode's values."""
+    message: str
+    """What is wrong."""
+    hint: str | None = None
+    """What to do about it."""
+
+
 class StreamCredit(Struct, frozen=True, forbid_unknown_fields=True):
     """The client's notification `stream.credit`: it can take so many items more."""
 

@@ -135,7 +135,10 @@ class Network:
         """Let time pass, or until a condition holds."""
         end = self.now + seconds
         self._pump()
+        before, turns = self.now, 0
         while self.now < end and not until():
+            before, turns = self.now, turns + 1 if self.now == before else 0
+            assert turns < 1000, "a machine is due and does nothing"
             times = [self.master.timer, end, *(flight[0] for flight in self._flights)]
             times += [node.listener.timer for node in self.nodes if node.listener.timer is not None]
             self.now = max(self.now, min(times))

@@ -70,20 +70,19 @@ cdef int follow_tcp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
 
 cdef int number(Kernel self, Endpoint* e, Packet* p, uint32_t past) noexcept nogil:
     """Where this end's sequence numbers start: at its SYN, or just before the first packet seen."""
-    if e.state == INACTIVE:
-        if p.flags & SYN:
-            e.start_seq = e.ack_seq = p.seq
-            e.last_seq = past
+    cdef bint fresh = e.state == INACTIVE
+    if not fresh and p.flags & SYN:
+        if e.state == SYN_SENT or e.state == SYN_ACK_SENT:
+            fresh = p.seq != e.start_seq
         else:
-            e.start_seq = e.ack_seq = p.seq - 1
-            e.last_seq = p.seq
-    elif p.flags & SYN:
-        if e.state == ESTABLISHED or e.state == PARTIAL or (e.state == RESET and e.before == INACTIVE):
-            e.start_seq = e.ack_seq = p.seq
-            e.last_seq = past
-        elif (e.state == SYN_SENT or e.state == SYN_ACK_SENT) and p.seq != e.start_seq:
-            e.start_seq = e.ack_seq = p.seq
-            e.last_seq = past
+            fresh = e.state == ESTABLISHED or e.state == PARTIAL or (e.state == RESET and e.before == INACTIVE)
+    if not fresh:
+        return 0
+    e.start_seq = p.seq if p.flags & SYN else p.seq - 1
+    e.last_seq = past if p.flags & SYN else p.seq
+    e.ack_seq = e.start_seq
+    e.seq_wraps = e.last_seq < e.start_seq
+    e.ack_wraps = 0
     return 0
 
 cdef int tell(Kernel self, Conversation* c, Endpoint* e, Packet* p, int64_t relative) noexcept nogil:

@@ -1,0 +1,425 @@
+"""Packets to conversation records: the model of the engine's flow table, TCP state and byte accounting.
+
+Sequence numbers are unwrapped to plain integers, ranges are kept in lists, nothing is bounded but the time-outs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from netcrier.analyzerd.ports import TCP_SERVERS, UDP_SERVERS
+
+from .packets import Packet
+
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+SECOND = 1_000_000_000
+ATTEMPT = LINGER = 5 * SECOND
+HALF_CLOSE, IDLE, TCP_IDLE = 3 * SECOND, 60 * SECOND, 300 * SECOND
+JUMP = 1 << 20
+EARLY = ("inactive", "syn", "synack")
+SILENT = ("inactive", "partial")
+
+
+def near(number: int, known: int) -> int:
+    """The integer that is `number` modulo 2**32 and nearest to `known`."""
+    return known + ((number - known + 2**31) % 2**32) - 2**31
+
+
+@dataclass
+class End:
+    """One end of a conversation."""
+
+    address: str
+    port: int
+    packets: int = 0
+    ip_bytes: int = 0
+    payload: int = 0
+    active: bool = False
+    state: str = "inactive"
+    before: str = "inactive"
+    start: int = 0
+    last: int = 0
+    acked: int = 0
+    fin: int | None = None
+    ordered: int = 1
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    followed: bool = True
+    closed: bool = False
+    ended: bool = False
+    seen: bool = False
+    letters: set[str] = field(default_factory=set)
+    places: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def enter(self, state: str) -> None:
+        if state != self.state:
+            self.before, self.state = self.state, state
+
+    @property
+    def clean(self) -> bool:
+        return self.state == "established" or (self.state == "closed" and self.before == "established")
+
+    def size(self, other: End) -> int:
+        """Payload bytes by sequence numbers."""
+        if (self.before, self.state, other.state) == ("syn", "reset", "inactive") and self.acked > self.start + 1:
+            return 0
+        size = max(0, max(self.last, self.acked) - self.start)
+        return max(0, size - 1 - (self.fin is not None)) if size else 0
+
+
+class Conversation:
+    """One conversation, from its first packet on."""
+
+    def __init__(self, p: Packet) -> None:
+        self.first = self.last = p.time
+        self.protocol, self.paired = p.protocol, p.paired
+        self.orig, self.resp = End(p.source, p.sport), End(p.target, p.dport)
+        self.history = ""
+        self.missed = 0
+        self.partial = self.deferred = False
+        self.ends: int | None = None
+        self.half: int | None = None
+        if _flips(p):
+            self.flip()
+
+    def flip(self) -> None:
+        self.orig, self.resp = self.resp, self.orig
+        self.history += "^"
+        self.partial = False
+
+    def due(self) -> int:
+        """When it is written if nothing more comes."""
+        if self.protocol != 6:
+            return self.last + IDLE
+        if self.ends is not None:
+            return self.ends
+        states = (self.orig.state, self.resp.state)
+        due = self.last + (IDLE if all(state in EARLY for state in states) else TCP_IDLE)
+        if states[0] in ("syn", "synack") and states[1] == "inactive":
+            due = min(due, self.first + ATTEMPT)
+        elif self.half is not None:
+            due = min(due, self.half)
+        elif (self.orig.closed or self.resp.closed) and "reset" in states:
+            due = min(due, self.last + LINGER)
+        return due
+
+    def reused(self, p: Packet) -> bool:
+        if not p.flags & SYN or (p.flags & ACK and self.orig.state != "inactive"):
+            return False
+        end = self.resp if p.flags & ACK else self.orig
+        if self.ends is not None or (self.orig.closed and self.resp.closed):
+            return True
+        reversed_ = end.state == "synack" and self.resp.state == "inactive" and p.seq == self.resp.start % 2**32
+        return p.seq != end.start % 2**32 and not (reversed_ and not p.flags & ACK)
+
+    def sides(self, p: Packet) -> tuple[End, End]:
+        """Sender and receiver."""
+        own = (p.source, p.sport) == (self.orig.address, self.orig.port)
+        return (self.orig, self.resp) if own else (self.resp, self.orig)
+
+    def letter(self, end: End, code: str) -> None:
+        self.history += code if end is self.orig else code.lower()
+
+    def once(self, end: End, code: str) -> bool:
+        """Write a letter the first time; whether it was there."""
+        key = "S" if code == "H" else code
+        if key in end.letters:
+            return True
+        end.letters.add(key)
+        self.letter(end, code)
+        return False
+
+    def scaled(self, end: End, code: str) -> None:
+        count = end.counts[code] = end.counts.get(code, 0) + 1
+        if str(count).strip("0") == "1":
+            self.letter(end, code)
+
+    def take(self, p: Packet) -> None:
+        """One packet of this conversation."""
+        end, other = self.sides(p)
+        if p.protocol == 6:
+            self._tcp(end, other, p)
+            end, _ = self.sides(p)
+        else:
+            self.last = p.time
+            end.active = True
+            end.payload += p.payload
+            if p.protocol == 17:
+                self.once(end, "D")
+            elif not p.whole:
+                return
+        end.packets += 1
+        end.ip_bytes += p.ip_bytes
+
+    def _tcp(self, end: End, other: End, p: Packet) -> None:
+        if not end.seen:
+            if end is self.orig:
+                self.partial = not p.flags & SYN or bool(p.flags & ACK)
+            elif not self.partial:
+                self.partial = not p.flags & SYN
+        size = (p.flags & SYN > 0) + (p.flags & FIN > 0) + (0 if p.flags & RST else p.payload)
+        self._number(end, p, size)
+        seq = near(p.seq, end.last)
+        relative = seq - end.start
+        self._tell(end, p, relative)
+        if not p.window and not p.flags & RST and other.state != "closed" and end.state != "reset":
+            self.scaled(end, "W")
+        if not (self.orig.closed and self.resp.closed):
+            self.last = p.time
+        if p.flags & FIN:
+            end.fin = relative + size
+        acked = 0
+        if p.flags & ACK:
+            if other.state == "inactive":
+                acked, other.start = 1, p.ack - 1
+                other.last = other.acked = other.start
+            else:
+                number = near(p.ack, other.acked)
+                acked = max(0, number - other.start)
+                if number >= other.start and not p.flags & RST and not (p.ack == 0 and number - other.acked > JUMP):
+                    other.acked = max(other.acked, number)
+        self._advance(end, p, seq + size)
+        closes = self._move(end, other, p)
+        end, other = self.sides(p)
+        if p.flags & ACK:
+            self._acknowledged(other, end, acked)
+        end.seen = True
+        if p.payload and p.whole and not p.flags & RST and relative >= 0:
+            self._sent(end, relative + (p.flags & SYN > 0), p.payload)
+        self._check_end(end, other)
+        if closes:
+            self._close(end, other)
+
+    def _number(self, end: End, p: Packet, size: int) -> None:
+        if end.state == "inactive":
+            end.start = end.acked = p.seq if p.flags & SYN else p.seq - 1
+            end.last = p.seq + (size if p.flags & SYN else 0)
+        elif p.flags & SYN:
+            again = end.state in ("established", "partial") or (end.state, end.before) == ("reset", "inactive")
+            if again or (end.state in ("syn", "synack") and p.seq != end.start % 2**32):
+                end.start = end.acked = p.seq
+                end.last = p.seq + size
+
+    def _tell(self, end: End, p: Packet, relative: int) -> None:
+        kinds = [flag for flag in (SYN, FIN, RST) if p.flags & flag]
+        if len(kinds) > 1:
+            self.once(end, "I" if FIN in kinds and RST in kinds else "Q")
+        elif kinds:
+            code = {SYN: "H" if p.flags & ACK else "S", FIN: "F", RST: "R"}[kinds[0]]
+            place = relative + (p.payload if kinds[0] == FIN else 0)
+            key = "S" if kinds[0] == SYN else code
+            if self.once(end, code) and place != end.places.get(key, 0):
+                self.letter(end, code)
+            end.places[key] = place
+        elif p.payload:
+            self.once(end, "D")
+        elif p.flags & ACK:
+            self.once(end, "A")
+
+    def _advance(self, end: End, p: Packet, past: int) -> None:
+        step = past - end.last
+        if p.flags & (SYN | RST) and abs(step) > JUMP:
+            return
+        if p.flags & FIN and end.last == end.start + 1:
+            end.last = past if step >= 0 else end.last + step % 2**32
+        elif end.state == "reset":
+            return
+        elif step > 0:
+            end.last = past
+        elif p.payload:
+            self.scaled(end, "T")
+
+    def _move(self, end: End, other: End, p: Packet) -> bool:
+        if end.state == "inactive":
+            return self._wake(end, other, p)
+        closes = False
+        if end.state in ("syn", "synack"):
+            for flag, state in ((FIN, "closed"), (RST, "reset")):
+                if p.flags & flag:
+                    end.enter(state)
+                    closes = True
+        elif end.state in ("established", "partial"):
+            if p.flags & SYN and (end.state, other.state) == ("partial", "inactive") and not p.flags & ACK:
+                end.enter("syn")
+            if p.flags & FIN and not p.flags & RST:
+                end.enter("closed")
+                if (other.state, other.before) == ("reset", "closed"):
+                    other.enter("closed")
+                closes = True
+            if p.flags & RST:
+                end.enter("reset")
+                closes = True
+        elif end.state == "closed" and p.flags & RST and other.state != "closed":
+            end.enter("reset")
+            closes = not end.closed
+        return closes
+
+    def _wake(self, end: End, other: End, p: Packet) -> bool:
+        from_orig = end is self.orig
+        if p.flags & SYN and from_orig:
+            end.enter("synack" if p.flags & ACK else "syn")
+        elif p.flags & SYN:
+            if not p.flags & ACK and other.state == "synack" and p.seq == end.start % 2**32:
+                self.flip()
+                other.enter("established")
+                end.seen = True
+            if other.state == "syn":
+                other.enter("established")
+            end.enter("established")
+        if p.flags & FIN:
+            end.enter("closed")
+        if p.flags & RST:
+            end.enter("reset")
+        if end.state == "inactive" and not (not from_orig and not p.payload and self.orig.state == "syn"):
+            if p.flags & ACK and other.state == "established":
+                end.enter("established")
+                self.partial, end.seen = False, True
+            else:
+                end.enter("partial")
+        return bool(p.flags & (FIN | RST))
+
+    def _sent(self, end: End, start: int, size: int) -> None:
+        stop, start = start + size, max(start, end.acked - end.start)
+        if not end.followed or stop <= start or stop <= end.ordered:
+            return
+        end.ranges.append((start, stop))
+        _absorb(end)
+        unanswered = end.acked - end.start in (0, 1)
+        if (unanswered and end.ranges and max(stop for _, stop in end.ranges) - end.ordered > 16384) or (
+            not unanswered and end.ordered - (end.acked - end.start) > 10485760
+        ):
+            end.followed, end.ranges = False, []
+
+    def _gap(self, end: End, other: End, size: int) -> None:
+        if end.clean and other.clean:
+            self.scaled(end, "G")
+            self.missed += size
+
+    def _acknowledged(self, end: End, other: End, acked: int) -> None:
+        upto = min(acked, end.fin - 1) if end.fin is not None else acked
+        if upto <= 0 or upto <= end.ordered:
+            return
+        if not (upto <= 2 and self.partial):
+            if end.followed:
+                while end.ranges and min(end.ranges)[0] < upto:
+                    start = min(end.ranges)[0]
+                    self._gap(end, other, start - end.ordered)
+                    end.ordered = start
+                    _absorb(end)
+                if upto > end.ordered:
+                    self._gap(end, other, upto - end.ordered)
+            end.ordered = max(end.ordered, upto)
+            _absorb(end)
+        self._check_end(end, other)
+
+    def _pending(self, end: End, other: End) -> bool:
+        rest = end.last - (end.start + end.ordered)
+        if not end.followed or rest < 0:
+            return False
+        return rest > 1 or (end.state != "reset" and bool(other.ranges))
+
+    def _check_end(self, end: End, other: End) -> None:
+        over = end.fin is not None or end.state in ("closed", "reset")
+        if not end.ended and over and not self._pending(end, other):
+            end.ended = True
+            if self.deferred:
+                self._close(end, other)
+                self.deferred = False
+
+    def _close(self, end: End, other: End) -> None:
+        self.deferred = self._pending(end, other)
+        if self.deferred or end.closed:
+            return
+        end.closed = True
+        if end.state == "reset" or other.closed or other.state == "inactive":
+            self.ends = self.last + LINGER
+        elif end.before == "inactive":
+            self.half = self.last + HALF_CLOSE
+
+    def state(self) -> str:
+        """Zeek's conn_state."""
+        o, r = self.orig, self.resp
+        if self.protocol == 17:
+            return {(True, True): "SF", (True, False): "S0", (False, True): "SHR"}[o.active, r.active]
+        if self.protocol != 6:
+            return "OTH"
+        if r.state == "reset":
+            silent = o.state == "reset" and not o.size(r) and not r.size(o)
+            if o.state in ("syn", "synack") or silent:
+                return "REJ"
+            return "RSTRH" if o.state in SILENT else "RSTR"
+        if o.state == "reset":
+            if r.state not in SILENT:
+                return "RSTO"
+            plain = self.history.removeprefix("^")
+            before, reset, _ = plain.partition("R")
+            return "RSTOS0" if reset and plain[0] == "S" and not set(before) & set("HAFGIQ") else "OTH"
+        if "closed" in (o.state, r.state):
+            if o.state == r.state:
+                return "SF"
+            if o.state == "closed":
+                return "SH" if r.state in SILENT else "S2"
+            return "SHR" if o.state in SILENT else "S3"
+        return {("syn", "inactive"): "S0", ("established", "established"): "S1"}.get((o.state, r.state), "OTH")
+
+    def record(self) -> dict[str, Any]:
+        """The fields that the model and the engine are compared by."""
+        o, r = self.orig, self.resp
+        row: dict[str, Any] = {
+            "id.orig_h": o.address,
+            "id.orig_p": o.port,
+            "id.resp_h": r.address,
+            "id.resp_p": r.port,
+            "ip_proto": self.protocol,
+            "conn_state": self.state(),
+            "missed_bytes": self.missed,
+            "orig_pkts": o.packets,
+            "orig_ip_bytes": o.ip_bytes,
+            "resp_pkts": r.packets,
+            "resp_ip_bytes": r.ip_bytes,
+        }
+        if self.history:
+            row["history"] = self.history
+        if self.last > self.first:
+            row["duration"] = round((self.last - self.first) / SECOND, 6)
+            row["orig_bytes"] = o.size(r) if self.protocol == 6 else o.payload
+            row["resp_bytes"] = r.size(o) if self.protocol == 6 else r.payload
+        return row
+
+
+def _absorb(end: End) -> None:
+    """Ranges that have become in order."""
+    for start, stop in sorted(end.ranges):
+        if start <= end.ordered:
+            end.ordered = max(end.ordered, stop)
+    end.ranges = [one for one in end.ranges if one[1] > end.ordered]
+
+
+def _flips(p: Packet) -> bool:
+    if p.target == "255.255.255.255" or p.protocol not in (6, 17):
+        return False
+    if p.protocol == 17:
+        return p.sport in UDP_SERVERS and p.dport not in UDP_SERVERS
+    if p.flags & SYN:
+        return bool(p.flags & ACK)
+    return p.sport in TCP_SERVERS and (p.dport not in TCP_SERVERS or p.sport < p.dport)
+
+
+def follow(packets: list[Packet]) -> list[dict[str, Any]]:
+    """The records of a sequence of packets."""
+    held: dict[Any, Conversation] = {}
+    records = []
+    now = 0
+    for p in packets:
+        now = max(now, p.time)
+        ends = [(p.source, p.sport), (p.target, p.dport)]
+        key = (p.protocol, p.paired, *(sorted(ends) if p.paired else ends))
+        known = held.get(key)
+        if known and (known.due() <= now or (p.protocol == 6 and known.reused(p))):
+            records.append(held.pop(key).record())
+            known = None
+        if not known:
+            known = held[key] = Conversation(p)
+        known.take(p)
+    return records + [one.record() for one in held.values()]

@@ -38,8 +38,9 @@ class Daemon:
         """`small_disk`: a directory over which the daemon alone sees a tmpfs of half a MiB (`inside` leads there)."""
         self.lab, self.host, self.name, self.place = lab, host, name, place
         self.small_disk = small_disk
-        kinds = ("RUNTIME", "LOG", "STATE", "CONFIG")
-        self.environ = {f"NETCRIER_{kind}_DIR": str(place / kind.lower()) for kind in kinds}
+        self.environ = {f"NETCRIER_{kind}_DIR": str(place / kind.lower()) for kind in ("LOG", "STATE", "CONFIG")}
+        self.sockets = lab.scratch / host  # pytest's own directories are too deep for a socket's path
+        self.environ["NETCRIER_RUNTIME_DIR"] = str(self.sockets)
         self.environ |= {"NETCRIER_NAME": host, **environ}
         self.process: Process | None = None
         self.start()
@@ -75,7 +76,7 @@ class Daemon:
 
     def client(self) -> Client:
         """A new connection to its control socket."""
-        return Client(self.place / "runtime" / f"{self.name}.sock", timeout=10)
+        return Client(self.sockets / f"{self.name}.sock", timeout=10)
 
     def call(self, method: str, params: Any = None) -> Any:
         """One request."""

@@ -252,4 +252,5 @@ def test_sigterm_ends_with_status_0_and_takes_the_socket_away(tmp_path: Path, da
     with site(tmp_path, 1) as here:
         process = here.master if daemon == "masterd" else here.nodes["node1"]
         assert process.stop() == 0
-        assert not (process.place / "runtime" / f"{daemon}.sock").exists()
+        assert process.sockets.is_dir()
+        assert not (process.sockets / f"{daemon}.sock").exists()

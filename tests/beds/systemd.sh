@@ -7,62 +7,30 @@
 # are gone when this ends, however it ends; of Debian packages it installs what it lacks. Limit: 10 minutes.
 # NETCRIER_BED_BASE=FILE.tar keeps the bare Debian for the next run.
 set -euo pipefail
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/beds/checks.sh
+. "$here/checks.sh"
 
 if [ "${1:-}" != inside ]; then
-    [ "$(id -u)" = 0 ] || { echo "systemd.sh: needs root" >&2; exit 77; }
-    lacking=
-    command -v mmdebstrap >/dev/null || lacking+=' mmdebstrap'
-    command -v systemd-nspawn >/dev/null || lacking+=' systemd-container'
-    command -v ip >/dev/null || lacking+=' iproute2'
-    if [ -n "$lacking" ]; then
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get -qq -o DPkg::Lock::Timeout=300 update
-        # shellcheck disable=SC2086  # a list
-        apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $lacking >/dev/null
-    fi
-    work=$(mktemp -d /var/tmp/netcrier-bed.XXXXXX)
-    trap 'rm -rf --one-file-system "$work"' EXIT
-    timeout --kill-after=10 600 unshare --mount --pid --fork --kill-child --mount-proc "$0" inside "$work"
+    run_apart "$here/systemd.sh" mmdebstrap mmdebstrap systemd-nspawn systemd-container ip iproute2
     exit
 fi
 
 work=$2
-tree=$(cd "$(dirname "$0")/../.." && pwd)
+tree=$(cd "$here/../.." && pwd)
 root=$work/root
 machine= # the pid of the container's process 1
 
-step() { printf '\n== %s\n' "$*"; }
-ok() { printf 'ok    %s\n' "$*"; }
-fail() {
-    printf 'FAIL  %s\n' "$*"
-    [ -z "$machine" ] || inside journalctl --no-pager -o cat -n 40 -u masterd -u noded -u analyzerd || true
-    exit 1
-}
-check() { # WHAT COMMAND...
-    local what=$1
-    shift
-    if "$@" >"$work/out" 2>&1; then ok "$what"; else cat "$work/out"; fail "$what"; fi
-}
 inside() { nsenter -t "$machine" -a -- env -i PATH=/usr/local/sbin:/usr/local/bin:"$PATH" HOME=/root "$@"; }
-eventually() { # SECONDS COMMAND...
-    local end=$((SECONDS + $1))
+as() { # USER COMMAND...
+    local user=$1
     shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.2
-    done
+    inside setpriv --reuid "$user" --regid "$user" --init-groups "$@"
 }
-is() { [ "$1" = "$2" ] || { echo "is $1, not $2"; return 1; }; }
 property() { inside systemctl show --value -p "$2" "$1"; }
-quiet() { # nothing on standard error, and status 0
-    "$@" >/dev/null 2>"$work/err" && [ ! -s "$work/err" ] || { cat "$work/err"; return 1; }
-}
-refused() { # STATUS COMMAND...
-    local want=$1 status=0
-    shift
-    "$@" || status=$?
-    is "$status" "$want"
+evidence() {
+    tail -n 20 "$work/console.log"
+    inside journalctl --no-pager -o cat -n 40 -u masterd -u noded -u analyzerd
 }
 
 step "a bare Debian 12"
@@ -105,10 +73,10 @@ systemd-nspawn -q -D "$root" -M netcrier-bed --boot --register=no --keep-unit \
     --network-namespace-path=/run/netns/machine --resolv-conf=off --timezone=off --link-journal=no --console=pipe \
     </dev/null >"$work/console.log" 2>&1 &
 nspawn=$!
-leader() { machine=$(cat "/proc/$nspawn/task/$nspawn/children" | tr -d ' ') && [ -n "$machine" ]; }
+leader() { machine=$(tr -d ' ' <"/proc/$nspawn/task/$nspawn/children") && [ -n "$machine" ]; }
 booted() { leader && case $(inside systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) false ;; esac; }
 for _ in $(seq 300); do booted && break; sleep 0.2; done
-booted || { tail -30 "$work/console.log"; fail "it boots"; }
+booted || fail "it boots"
 ok "$(inside systemctl --version | head -1)"
 
 step "install"
@@ -117,7 +85,7 @@ check "packaging/install.sh" "${install[@]}"
 check "packaging/install.sh again" "${install[@]}"
 is "$(inside stat -c '%a %U %G' /run/netcrier)" "1775 root netcrier-daemons" || fail "/run/netcrier"
 for unit in masterd noded analyzerd; do
-    check "systemd-analyze verify $unit: no word" quiet inside systemd-analyze verify --man=no "$unit.service"
+    check "systemd-analyze verify $unit: no word" silent inside systemd-analyze verify --man=no "$unit.service"
     ok "exposure: $(inside systemd-analyze security "$unit.service" | tail -1 | tr -dc '[:print:]')"
 done
 inside useradd -G netcrier reader
@@ -143,14 +111,15 @@ step "one broadcast"
 check "netctl broadcast" inside netctl broadcast "Backup starts at 22:00"
 cat "$work/out"
 check "the node's log has it, for a member of the group netcrier" \
-    inside setpriv --reuid reader --regid reader --init-groups grep -F '"text":"Backup starts at 22:00"' /var/log/netcrier/noded/messages.log
+    as reader grep -F '"text":"Backup starts at 22:00"' /var/log/netcrier/noded/messages.log
 cat "$work/out"
-check "netctl status as that member" inside setpriv --reuid reader --regid reader --init-groups netctl status
-check "that member may not send (4)" refused 4 inside setpriv --reuid reader --regid reader --init-groups netctl broadcast no
-check "others may not even read the log" refused 2 \
-    inside setpriv --reuid stranger --regid stranger --init-groups grep -s . /var/log/netcrier/noded/messages.log
-check "nor do daemons read another's" refused 2 \
-    inside setpriv --reuid netcrier-analyzerd --regid netcrier-analyzerd --init-groups grep -s . /var/log/netcrier/noded/messages.log
+check "netctl status as that member" as reader netctl status
+check "that member may not send (4)" refused 4 as reader netctl broadcast no
+check "others may not even read the log" refused 2 as stranger grep -s . /var/log/netcrier/noded/messages.log
+check "nor does the analyzer's user" refused 2 as netcrier-analyzerd grep -s . /var/log/netcrier/noded/messages.log
+check "which reads no keys of the master" refused 2 as netcrier-analyzerd grep -s . /var/lib/netcrier/masterd/identity
+check "nor commands it (4)" refused 4 as netcrier-analyzerd netctl broadcast no
+check "nor removes its socket" refused 1 as netcrier-analyzerd rm -f /run/netcrier/masterd.sock
 
 step "reload, crash, stop"
 before=$(property noded MainPID)
@@ -161,9 +130,9 @@ again() { [ "$(property noded ActiveState)" = active ] && [ "$(property noded Ma
 check "after kill -9 it runs again" eventually 10 again
 check "and takes the path of its dead socket" inside netctl status --daemon noded
 for unit in noded analyzerd masterd; do
-    started=${EPOCHREALTIME/./}
+    started=$(clock_ms)
     check "systemctl stop $unit" inside systemctl stop "$unit"
-    ok "in $(((${EPOCHREALTIME/./} - started) / 1000)) ms"
+    ok "in $(($(clock_ms) - started)) ms"
     is "$(property $unit Result) $(property $unit ExecMainStatus)" "success 0" || fail "$unit stops with status 0"
     [ "$unit" = masterd ] || check "masterd's socket stays" inside netctl status --daemon masterd
 done
@@ -172,6 +141,13 @@ check "the analyzer's log has the exchange" inside grep -F '"id.resp_p":12345' /
 head -c 300 "$work/out"; echo
 refused 1 inside sh -c 'journalctl -o cat -u masterd -u noded -u analyzerd | grep -F Traceback' || fail "no traceback"
 ok "no traceback in the journal"
+
+step "a bad configuration"
+printf 'no_such_key = 1\n' | inside tee /etc/netcrier/noded.toml >/dev/null
+check "systemctl start noded fails" refused 1 inside systemctl start noded
+sleep 3 # longer than RestartSec
+is "$(property noded ExecMainStatus) $(property noded NRestarts)" "78 0" || fail "status 78, and no second start"
+ok "status 78, and no second start"
 
 step "power off"
 kill -TERM "$nspawn"

@@ -154,10 +154,7 @@ class Conversation:
 
     def _tcp(self, end: End, other: End, p: Packet) -> None:
         if not end.seen:
-            if end is self.orig:
-                self.partial = not p.flags & SYN or bool(p.flags & ACK)
-            elif not self.partial:
-                self.partial = not p.flags & SYN
+            self._begin(end, p)
         size = (p.flags & SYN > 0) + (p.flags & FIN > 0) + (0 if p.flags & RST else p.payload)
         self._number(end, p, size)
         seq = near(p.seq, end.last)
@@ -169,16 +166,7 @@ class Conversation:
             self.last = p.time
         if p.flags & FIN:
             end.fin = relative + size
-        acked = 0
-        if p.flags & ACK:
-            if other.state == "inactive":
-                acked, other.start = 1, p.ack - 1
-                other.last = other.acked = other.start
-            else:
-                number = near(p.ack, other.acked)
-                acked = max(0, number - other.start)
-                if number >= other.start and not p.flags & RST and not (p.ack == 0 and number - other.acked > JUMP):
-                    other.acked = max(other.acked, number)
+        acked = self._answered(other, p) if p.flags & ACK else 0
         self._advance(end, p, seq + size)
         closes = self._move(end, other, p)
         end, other = self.sides(p)
@@ -190,6 +178,23 @@ class Conversation:
         self._check_end(end, other)
         if closes:
             self._close(end, other)
+
+    def _answered(self, other: End, p: Packet) -> int:
+        """Up to where the packet acknowledges what the other end sent, relative."""
+        if other.state == "inactive":
+            other.start = other.last = other.acked = p.ack - 1
+            return 1
+        number = near(p.ack, other.acked)
+        if number >= other.start and not p.flags & RST and not (p.ack == 0 and number - other.acked > JUMP):
+            other.acked = max(other.acked, number)
+        return max(0, number - other.start)
+
+    def _begin(self, end: End, p: Packet) -> None:
+        """Whether the conversation's beginning was missed."""
+        if end is self.orig:
+            self.partial = not p.flags & SYN or bool(p.flags & ACK)
+        elif not self.partial:
+            self.partial = not p.flags & SYN
 
     def _number(self, end: End, p: Packet, size: int) -> None:
         if end.state == "inactive":
@@ -233,27 +238,28 @@ class Conversation:
     def _move(self, end: End, other: End, p: Packet) -> bool:
         if end.state == "inactive":
             return self._wake(end, other, p)
-        closes = False
         if end.state in ("syn", "synack"):
             for flag, state in ((FIN, "closed"), (RST, "reset")):
                 if p.flags & flag:
                     end.enter(state)
-                    closes = True
-        elif end.state in ("established", "partial"):
-            if p.flags & SYN and (end.state, other.state) == ("partial", "inactive") and not p.flags & ACK:
-                end.enter("syn")
-            if p.flags & FIN and not p.flags & RST:
-                end.enter("closed")
-                if (other.state, other.before) == ("reset", "closed"):
-                    other.enter("closed")
-                closes = True
-            if p.flags & RST:
-                end.enter("reset")
-                closes = True
-        elif end.state == "closed" and p.flags & RST and other.state != "closed":
+            return bool(p.flags & (FIN | RST))
+        if end.state in ("established", "partial"):
+            return self._live(end, other, p)
+        if end.state == "closed" and p.flags & RST and other.state != "closed":
             end.enter("reset")
-            closes = not end.closed
-        return closes
+            return not end.closed
+        return False
+
+    def _live(self, end: End, other: End, p: Packet) -> bool:
+        if p.flags & SYN and (end.state, other.state) == ("partial", "inactive") and not p.flags & ACK:
+            end.enter("syn")
+        if p.flags & FIN and not p.flags & RST:
+            end.enter("closed")
+            if (other.state, other.before) == ("reset", "closed"):
+                other.enter("closed")
+        if p.flags & RST:
+            end.enter("reset")
+        return bool(p.flags & (FIN | RST))
 
     def _wake(self, end: End, other: End, p: Packet) -> bool:
         from_orig = end is self.orig

@@ -1,6 +1,6 @@
-"""Frames to packets, for the model: Ethernet with VLAN tags, IPv4 and IPv6 without options of their own, TCP, UDP, ICMP.
+"""Frames to packets, for the model: Ethernet with VLAN tags, IPv4, IPv6, TCP, UDP, ICMP.
 
-What it does not know (fragments, tunnels, extension headers, other links) raises NotModelled, so that a test can say so.
+What it does not know (fragments, tunnels, extension headers, other links) raises NotModelled: a test can say so.
 """
 
 from __future__ import annotations
@@ -84,24 +84,24 @@ def _ip(time: int, data: bytes, wire: int) -> Packet | None:
         return None
     if protocol not in (1, 6, 17, 58):
         raise NotModelled(f"protocol {protocol}")
-    body, length = data[size:total], total - size
     ends = (str(ip_address(source)), str(ip_address(target)), protocol)
+    return _transport(time, ends, total, data[size:total], total - size)
+
+
+def _transport(time: int, ends: tuple[str, str, int], total: int, body: bytes, length: int) -> Packet | None:
     whole = len(body) == length
+    protocol = ends[2]
+    if len(body) < (20 if protocol == 6 else 8):
+        return None
     if protocol in PAIRS:
-        if len(body) < 8:
-            return None
         other = PAIRS[protocol].get(body[0])
         port = body[1] if other is None else other
         return Packet(time, *ends, body[0], port, other is not None, total, length - 8, whole)
     if protocol == 17:
-        if len(body) < 8:
-            return None
         sport, dport, size = struct.unpack_from("!HHH", body)
         if {sport, dport} & TUNNEL_PORTS:
             raise NotModelled("tunnel")
         return Packet(time, *ends, sport, dport, True, total, max(0, size - 8), whole)
-    if len(body) < 20:
-        return None
     sport, dport, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", body)
     if not 20 <= (offset >> 4) * 4 <= len(body):
         raise NotModelled("bad TCP header")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def new_kernel(
         most=most,
         lines=lines,
         iso=iso,
-        interface=interface.encode("ascii", "replace"),
+        interface=json.dumps(interface)[1:-1].encode(),
         tcp_ports=TCP_SERVERS,
         udp_ports=UDP_SERVERS,
     )

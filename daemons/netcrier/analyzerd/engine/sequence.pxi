@@ -109,7 +109,7 @@ cdef int acknowledged(Kernel self, Conversation* c, Endpoint* e, Endpoint* o, in
         return 0
     upto = acked
     if e.fins and upto >= e.fin_seq:
-        upto = e.fin_seq - 1
+        upto = e.fin_seq - 1 if e.fin_seq else 0
     if upto <= e.bytes:
         return 0
     if upto <= 2 and c.flags & PARTIAL_START:

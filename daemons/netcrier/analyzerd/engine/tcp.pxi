@@ -38,7 +38,7 @@ cdef int follow_tcp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
     e.tcp_flags |= p.flags
     if p.flags & FIN:
         e.fins += e.fins < 255
-        e.fin_seq = relative + size
+        e.fin_seq = max(relative + <int64_t>size, 0)  # a FIN from before the start closes at 0
     if p.flags & ACK:
         if o.state == INACTIVE:
             acked = 1

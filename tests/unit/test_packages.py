@@ -53,6 +53,8 @@ def test_no_module_imports_the_name_systemd() -> None:
         str(module)
         for source in (*SOURCES.values(), ROOT / "tests")
         for module in source.rglob("*.py")
-        if any(line.split()[:2] in (["import", "systemd"], ["from", "systemd"]) for line in module.open())
+        if any(
+            line.split()[:2] in (["import", "systemd"], ["from", "systemd"]) for line in module.read_text().splitlines()
+        )
     ]
     assert offenders == []

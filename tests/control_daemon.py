@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 from netcrier.control.methods import AnyMethod, Method, Stream, table
-from netcrier.control.rights import Credentials, Policy
+from netcrier.control.rights import Credentials, Policy, credentials
 from netcrier.control.server import About, Caller, ControlServer
 from netcrier.control.types.shared import ConfigShown, Done, Nothing, Reloaded, Right
 from netcrier.errors import ConfigError, NotFoundError, StoreError, UsageError
@@ -52,10 +51,14 @@ FAILURES: Mapping[str, Exception] = {
 class ControlDaemon:
     """`with ControlDaemon(path) as daemon`: answers on `path` until the block ends."""
 
-    def __init__(self, path: Path, uid: int = 0, groups: frozenset[int] = frozenset(), own_uid: int = 1) -> None:
+    def __init__(
+        self, path: Path, uid: int = 0, groups: frozenset[int] = frozenset(), own_uid: int = 1, real: bool = False
+    ) -> None:
         self.path = path
         self.uid, self.groups = uid, groups
         """Who every new client is."""
+        self._real = real
+        """Whether the kernel says who a client is, and not `uid` and `groups`."""
         self.changes: list[tuple[int, str]] = []
         self.pulled = 0
         """Items that the stream's source has given."""
@@ -82,7 +85,7 @@ class ControlDaemon:
             },
             About("masterd", None, "1.2.3"),
             lambda caller, method: self.changes.append((caller.uid, method)),
-            lambda _sock: Credentials(4711, self.uid, self.groups),
+            credentials if self._real else lambda _sock: Credentials(4711, self.uid, self.groups),
             self._policy,
         )
         self._thread.start()
@@ -135,8 +138,3 @@ class ControlDaemon:
                 await asyncio.sleep(0)
         finally:
             self.closed.set()
-
-
-def own_uid() -> int:
-    """Of this process."""
-    return os.getuid()

@@ -7,6 +7,7 @@ whoever has no id in this user namespace, so they are nobody and get nothing.
 
 from __future__ import annotations
 
+import errno
 import grp
 import socket
 import struct
@@ -82,10 +83,24 @@ def credentials(sock: socket.socket) -> Credentials:
     pid, uid, gid = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     try:
         data = sock.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * 256)
-    except OSError:  # more groups than that
-        data = sock.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * GROUPS_MAX)
+    except OSError as error:
+        if error.errno != errno.ERANGE:
+            raise
+        data = _many_groups(sock)
     groups = struct.unpack(f"{len(data) // 4}I", data)
     return Credentials(pid, uid, frozenset((gid, *groups)))
+
+
+def _many_groups(sock: socket.socket) -> bytes:
+    """SO_PEERGROUPS of a peer with more than 256 groups: Python's own getsockopt takes at most 1024 bytes."""
+    import ctypes  # for this rare caller alone
+
+    buffer = ctypes.create_string_buffer(4 * GROUPS_MAX)
+    size = ctypes.c_uint32(len(buffer) - 1)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.getsockopt(sock.fileno(), socket.SOL_SOCKET, SO_PEERGROUPS, buffer, ctypes.byref(size)):
+        raise OSError(ctypes.get_errno(), "SO_PEERGROUPS")
+    return buffer.raw[: size.value]
 
 
 def group_id(name: str) -> int | None:

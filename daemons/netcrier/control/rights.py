@@ -96,7 +96,7 @@ def _many_groups(sock: socket.socket) -> bytes:
     import ctypes  # for this rare caller alone
 
     buffer = ctypes.create_string_buffer(4 * GROUPS_MAX)
-    size = ctypes.c_uint32(len(buffer) - 1)
+    size = ctypes.c_uint32(len(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.getsockopt(sock.fileno(), socket.SOL_SOCKET, SO_PEERGROUPS, buffer, ctypes.byref(size)):
         raise OSError(ctypes.get_errno(), "SO_PEERGROUPS")

@@ -1,4 +1,7 @@
-"""For all tests: with CI=true a skipped test fails the run, since the machine was to have all that tests need."""
+"""For all tests: with CI=true a skipped test fails the run, since the machine was to have all that tests need.
+
+Exempt are tests marked `beside`: they use files that lie beside the repository and do not come with it.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,18 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 CI = os.environ.get("CI") == "true"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "beside: uses files that lie beside the repository; skipped where they are absent"
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    return _unskipped((yield), item.nodeid)
+    report = yield
+    return report if item.get_closest_marker("beside") else _unskipped(report, item.nodeid)
 
 
 @pytest.hookimpl(wrapper=True)

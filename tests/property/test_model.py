@@ -75,6 +75,7 @@ def read(path: Path) -> list[Frame]:
     return found
 
 
+@pytest.mark.beside
 @pytest.mark.skipif(not TRACES, reason=f"no captures under {SHARED} (NETCRIER_SHARED names another folder)")
 def test_engine_and_model_agree_on_every_capture_that_the_model_knows() -> None:
     compared = 0

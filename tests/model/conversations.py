@@ -212,7 +212,7 @@ class Conversation:
             self.once(end, "I" if FIN in kinds and RST in kinds else "Q")
         elif kinds:
             code = {SYN: "H" if p.flags & ACK else "S", FIN: "F", RST: "R"}[kinds[0]]
-            place = relative + (p.payload if kinds[0] == FIN else 0)
+            place = (relative + (p.payload if kinds[0] == FIN else 0)) % 2**32
             key = "S" if kinds[0] == SYN else code
             if self.once(end, code) and place != end.places.get(key, 0):
                 self.letter(end, code)

@@ -76,7 +76,8 @@ class Connection:
     ) -> None:
         self._reader, self._writer, self._caller = reader, writer, caller
         self._methods, self._handlers, self._on_change = methods, handlers, on_change
-        self._framer = framing.Framer(limits.REQUEST_SIZE, limits.REQUEST_ITEMS)
+        size = limits.REQUEST_SIZE if Right.CHANGE in caller.may else limits.READER_REQUEST_SIZE
+        self._framer = framing.Framer(size, limits.REQUEST_ITEMS)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._paces: dict[int, Pace] = {}
         self._notices = {"stream.credit": self._on_credit, "stream.cancel": self._on_cancel}

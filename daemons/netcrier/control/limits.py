@@ -5,6 +5,9 @@ from __future__ import annotations
 REQUEST_SIZE = 1024 * 1024 + 64 * 1024
 """Bytes of one message to a daemon: the largest body and its envelope. Beyond: `malformed`, closed."""
 
+READER_REQUEST_SIZE = 64 * 1024
+"""The same for a caller who may not change: only changes carry bodies, and strangers must not hold memory."""
+
 REPLY_SIZE = 16 * 1024 * 1024
 """Bytes of one message to a client: 10,000 nodes need 4 MiB. Beyond: the client gives up."""
 

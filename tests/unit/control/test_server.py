@@ -250,6 +250,29 @@ def test_one_client_has_a_bounded_number_of_open_requests(daemon: ControlDaemon)
     assert said.startswith(b"\x94\x01\x63\x93\xa4busy")
 
 
+@pytest.mark.parametrize(
+    ("groups", "size", "taken"),
+    [
+        (frozenset({CHANGERS_GID}), 1024 * 1024, True),
+        (frozenset({CHANGERS_GID}), limits.REQUEST_SIZE, False),
+        (frozenset({READERS_GID}), 60 * 1024, True),
+        (frozenset({READERS_GID}), 1024 * 1024, False),
+    ],
+)
+def test_the_size_of_a_request_is_bounded_by_what_its_caller_may(
+    daemon: ControlDaemon, groups: frozenset[int], size: int, taken: bool
+) -> None:
+    daemon.uid, daemon.groups = 1000, groups
+    with Client(daemon.path) as client:
+        if taken:
+            assert client.call(ECHO, Text("x" * size)) == Text("x" * size)
+            return
+        with pytest.raises(ControlError):
+            client.call(ECHO, Text("x" * size))
+    with Client(daemon.path) as client:
+        assert client.call(ECHO, Text("x")) == Text("x")
+
+
 def test_one_user_has_a_bounded_number_of_connections(daemon: ControlDaemon) -> None:
     daemon.uid, daemon.groups = 1000, frozenset({READERS_GID})
     with ExitStack() as stack:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from netcrier_ctl.startup import faster_start
 
@@ -15,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from netcrier_ctl.exit_codes import Exit
     from netcrier_ctl.program import start
 
+    sys.stdin, sys.stdout, sys.stderr = (stream or _nothing() for stream in (sys.stdin, sys.stdout, sys.stderr))
     words = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -28,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     return code
+
+
+def _nothing() -> TextIO:
+    """In place of a stream that the caller has closed."""
+    return open(os.devnull, "r+")  # noqa: PTH123 - it stays open until the end, and is no path of ours
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from netcrier.control.failures import NotFound
+from netcrier.control.types.master import NodeRow, Nodes
+from netcrier.control.types.shared import Done
+
+from tests.scripted_host import NOW, Host
+
+HERE = NodeRow(
+    node="aa" * 16, name="rack7-n1", address="10.0.7.11", state="here", seen=NOW - 3, rtt_ms=0.31, via="broadcast",
+    tags={"site": "fra", "role": "render"}, trust="token",
+)  # fmt: skip
+AWAY = NodeRow(
+    node="bb" * 16, name="rack7-n4", address="10.0.7.14", state="away", seen=NOW - 7200, behind=9, via="broadcast"
+)
+WAITING = NodeRow(node="cc" * 16, name="new\x1b[2J", address="", state="waiting", seen=NOW - 90)
+
+
+def test_nodes_are_a_table_with_the_next_step_where_something_waits(host: Host) -> None:
+    host.answers("masterd", nodes=Nodes([HERE, AWAY, WAITING]))
+    ran = host.netctl("nodes")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "NAME          ADDRESS    SEEN   RTT     BEHIND  VIA        TAGS",
+        "rack7-n1      10.0.7.11  now    0.3 ms       0  broadcast  role=render site=fra",
+        "rack7-n4      10.0.7.14  2 h    –            9  broadcast",  # noqa: RUF001 - as it is shown
+        "new\\x1b[2J  –          1 min  –            0  –                                "  # noqa: RUF001
+        "waits to be let in: netctl node approve new\\x1b[2J",
+    ]
+
+
+def test_only_those_away(host: Host) -> None:
+    host.answers("masterd", nodes=Nodes([HERE, AWAY]))
+    shown = json.loads(host.netctl("nodes", "--away", "--json").out)
+    assert [row["name"] for row in shown["nodes"]] == ["rack7-n4"]
+
+
+def test_none_away_is_6_and_none_at_all_is_not(host: Host) -> None:
+    host.answers("masterd", nodes=Nodes([HERE]))
+    assert host.netctl("nodes", "--away").code == 6
+    assert json.loads(host.netctl("nodes", "--away", "--json").out) == {"schema": "netctl.nodes/1", "nodes": []}
+    host.answers("masterd", nodes=Nodes([]))
+    ran = host.netctl("nodes")
+    assert (ran.code, ran.out, "no node is known yet" in ran.err) == (0, "", True)
+
+
+def test_verbose_shows_trust_and_the_whole_id(host: Host) -> None:
+    host.answers("masterd", nodes=Nodes([HERE]))
+    assert host.netctl("nodes", "-v").out.splitlines()[1].endswith("token  " + "aa" * 16)
+
+
+@pytest.mark.parametrize("action", ["approve", "forget"])
+def test_nodes_are_let_in_and_forgotten_by_name(host: Host, action: str) -> None:
+    host.answers("masterd", **{f"node.{action}": Done()})
+    ran = host.netctl("node", action, "a", "b")
+    assert ran.code == 0
+    assert [request.node for request in host.asked(f"node.{action}")] == ["a", "b"]
+    assert len(ran.out.splitlines()) == 2
+
+
+def test_an_unknown_node_is_6(host: Host) -> None:
+    host.answers("masterd", node_approve=NotFound("not-found", "no node is named 'x'"))
+    assert host.netctl("node", "approve", "x").code == 6

@@ -416,13 +416,11 @@ def follow(packets: list[Packet]) -> list[dict[str, Any]]:
     """The records of a sequence of packets."""
     held: dict[Any, Conversation] = {}
     records = []
-    now = 0
     for p in packets:
-        now = max(now, p.time)
         ends = [(p.source, p.sport), (p.target, p.dport)]
         key = (p.protocol, p.paired, *(sorted(ends) if p.paired else ends))
         known = held.get(key)
-        if known and (known.due() <= now or (p.protocol == 6 and known.reused(p))):
+        if known and (known.due() <= p.time or (p.protocol == 6 and known.reused(p))):
             records.append(held.pop(key).record())
             known = None
         if not known:

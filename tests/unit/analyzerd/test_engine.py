@@ -158,3 +158,9 @@ def test_tunnels_end_at_the_depth_limit(analyse: Analyse) -> None:
 def test_a_netcrier_broadcast_is_recognised(analyse: Analyse) -> None:
     (record,) = analyse([(SECOND, frames.udp(CLIENT, 12346, "10.0.0.255", 12345, b"NC\x01rest"))])
     assert record["service"] == "netcrier"
+
+
+def test_a_file_whose_time_goes_back_does_not_split_conversations(analyse: Analyse) -> None:
+    later = (1000 * SECOND, frames.udp(CLIENT, 1, SERVER, 2))
+    older = [(SECOND + i, frames.udp(CLIENT, 4000, SERVER, 9999, b"x")) for i in range(3)]
+    assert sorted(record["orig_pkts"] for record in analyse([later, *older])) == [1, 3]

@@ -7,7 +7,7 @@ cdef uint32_t follow(Kernel self, Packet* p) noexcept nogil:
     slot = find(self, p, tag)
     if slot != NOWHERE:
         c = &self.slab[slot]
-        if due(self, c) <= self.now or (p.protocol == TCP and not p.headless and reused(self, c, p)):
+        if due(self, c) <= p.time or (p.protocol == TCP and not p.headless and reused(self, c, p)):
             finish(self, slot)
             slot = NOWHERE
     if slot == NOWHERE:

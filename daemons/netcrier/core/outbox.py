@@ -14,11 +14,11 @@ from netcrier.wire.envelope import NO_CHAIN, Digest, chained
 
 @dataclass(slots=True)
 class OutLane:
-    """One lane of the master. `lowest` is the first number still kept; `base` the chain before it."""
+    """One lane of the master. `lowest` is the first number still kept; `base` the chain before it, None if forgotten."""
 
     lane: int
     lowest: int = 1
-    base: Digest = NO_CHAIN
+    base: Digest | None = NO_CHAIN
     digests: list[Digest] = field(default_factory=list)
     chains: list[Digest] = field(default_factory=list)
 
@@ -41,8 +41,10 @@ class OutLane:
 
     def append(self, digest: Digest) -> None:
         """The next number has this digest."""
+        before = self.chain_at(self.highest)
+        assert before is not None, "a lane of which everything is forgotten"
         self.digests.append(digest)
-        self.chains.append(chained(self.chains[-1] if self.chains else self.base, digest))
+        self.chains.append(chained(before, digest))
 
     def withdraw(self) -> None:
         """Undo the last `append`."""

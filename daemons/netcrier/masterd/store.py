@@ -18,7 +18,7 @@ from netcrier.core.speaker import Composed
 from netcrier.errors import StoreError
 from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.runtime.store import Transaction, open_database
-from netcrier.wire.envelope import KEY_SIZE, Digest
+from netcrier.wire.envelope import KEY_SIZE, NO_CHAIN, Digest
 from netcrier.wire.message import decode_message
 
 _SCHEMA = """
@@ -121,11 +121,18 @@ class Store:
             )
 
     def prune(self, keep: int) -> None:
-        """Forget all but the newest `keep` messages, with their receipts and request ids."""
+        """Forget all but the newest `keep` messages, with their receipts and request ids.
+
+        The newest of each lane stays: from it the lane counts on after a restart.
+        """
         with Transaction(self._database) as database:
             newest = database.execute("SELECT max(number) FROM message").fetchone()[0] or 0
             database.execute("DELETE FROM delivery WHERE message <= ?", (newest - keep,))
-            database.execute("DELETE FROM message WHERE number <= ?", (newest - keep,))
+            database.execute(
+                "DELETE FROM message WHERE number <= ? AND number NOT IN"
+                " (SELECT max(number) FROM message GROUP BY term, lane)",
+                (newest - keep,),
+            )
 
     def lanes(self, term: int) -> list[OutLane]:
         """Every lane of the term, with digests and chains of what is kept."""
@@ -138,6 +145,7 @@ class Store:
             out = OutLane(lane)
             if rows:
                 out.lowest = rows[0][0]
+                out.base = NO_CHAIN if out.lowest == 1 else None
                 out.digests = [Digest(row[1]) for row in rows]
                 out.chains = [Digest(row[2]) for row in rows]
             lanes.append(out)

@@ -131,3 +131,25 @@ def test_a_truncated_store_is_said_and_not_begun_anew(store: Store, path: Path) 
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(StoreError):
         Store(path).lanes(1)
+
+
+def test_a_lane_whose_messages_are_forgotten_counts_on(store: Store) -> None:
+    messages = composed(6)
+    for number, message in enumerate(messages):
+        store.add_message(message, f"request {number}")
+    store.prune(keep=3)
+    (queue, urgent) = store.lanes(1)
+    assert (queue.lowest, queue.highest, urgent.highest) == (4, 6, 0)
+    assert [queue.chain_at(at) for at in range(3, 7)] == [None, *(message.chain for message in messages[3:])]
+    store.prune(keep=0)
+    (queue, _) = store.lanes(1)
+    assert (queue.highest, queue.chain_at(6), queue.span().highest) == (6, messages[5].chain, 6)
+
+
+def test_an_urgent_number_is_not_given_twice_after_many_queued_messages(store: Store) -> None:
+    net = Network(1, seed=2)
+    net.run(5, until=lambda: len(net.master.roster) == 1)
+    for number, lane in enumerate([1, 0, 0, 0]):
+        store.add_message(net.master.compose(lane, b"", 0), f"request {number}")
+    store.prune(keep=2)
+    assert [lane.highest for lane in store.lanes(1)] == [3, 1]

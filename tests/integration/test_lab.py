@@ -203,6 +203,8 @@ def test_the_lab_stands_without_root_in_a_user_namespace() -> None:
             timeout=30,
             check=False,
         )
+    if "no private network can be made here" in done.stderr:
+        pytest.skip(f"needs user namespaces without root: {done.stderr.splitlines()[-1]}")
     assert done.stderr == ""
     assert done.stdout.startswith("True ")
     assert "10.77.0.1/24 brd 10.77.0.255" in done.stdout

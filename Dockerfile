@@ -4,7 +4,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev python3-dev python3-venv \
- && rm -rf /var/lib/apt/lists/*
+ && apt-get clean && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY LICENSE README.md pyproject.toml setup.cfg setup.py ./
 COPY daemons daemons
@@ -17,7 +17,7 @@ RUN python3 -m venv /opt/netcrier \
 FROM debian:bookworm-slim AS base
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 \
- && rm -rf /var/lib/apt/lists/*
+ && apt-get clean && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/netcrier /opt/netcrier
 ENV PATH=/opt/netcrier/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     NETCRIER_LOG_STDOUT=1

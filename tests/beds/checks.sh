@@ -80,8 +80,9 @@ _enter_group() {
 _leave() {
     while read -r folder path; do
         echo $$ >"$folder$path/cgroup.procs"
-        find "$folder/netcrier-bed.$$" -depth -type d -exec rmdir {} +
+        find "$folder/netcrier-bed.$$" -depth -type d -exec rmdir {} + || true
     done <<<"$homes"
-    find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -empty -exec rmdir {} + 2>/dev/null
+    # podman's are in every hierarchy; one that is in use is not removed
+    find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
     rm -rf --one-file-system "$work"
 }

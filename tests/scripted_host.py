@@ -49,6 +49,8 @@ class Host:
             "NETCRIER_RUNTIME_DIR": str(place / "run"),
             "NETCRIER_LOG_DIR": str(place / "log"),
         }
+        self.out, self.err = io.StringIO(), io.StringIO()
+        """Of the last run, also where it ended by an exception."""
         self.monotonic = 0.0
         self.on_sleep: Callable[[], None] | None = None
         self.timeouts: list[float] = []
@@ -67,6 +69,7 @@ class Host:
     def netctl(self, *words: str, stdin: bytes = b"", terminal: bool = False) -> Ran:
         """Run it."""
         out, err = (Terminal() if terminal else io.StringIO()), io.StringIO()
+        self.out, self.err = out, err
         command, args = program.parsed(words)
         session = self._session(args, stdin, out, err)
         return Ran(program.run(command, session, args), out.getvalue(), err.getvalue())

@@ -8,7 +8,8 @@ from __future__ import annotations
 import heapq
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from contextlib import ExitStack, closing
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +60,16 @@ def run(session: Session, args: Namespace) -> Exit:
         return _reopen(session, args.of[1:])
     units = args.of or ([session.options.daemon] if session.options.daemon else [])
     logs = _logs(session, units, args.log)
-    followers = [(log, Follower(log.path)) for log in logs] if args.follow else []
-    shown = _newest(logs, args.n, [follower.start for _, follower in followers] or [None] * len(logs))
-    for _, _, log, line in shown:
-        _show(session, log, line)
-    session.screen.flush()
     if not logs:
-        session.screen.note(
-            "no log in " + ", ".join(map(str, _folders(session, units))) + "; in a container: docker logs"
-        )
+        session.screen.note(f"no log in {', '.join(map(str, _folders(session, units)))}; in a container: docker logs")
         return Exit.NOTHING_MATCHED
-    for log, line in _follow(session, followers):
-        _show(session, log, line)
-        session.screen.flush()
+    with ExitStack() as open_files:
+        followers = (
+            [(log, open_files.enter_context(closing(Follower(log.path)))) for log in logs] if args.follow else []
+        )
+        ends = [follower.start for _, follower in followers] or [None] * len(logs)
+        for log, line in chain(_newest(logs, args.n, ends), _follow(session, followers)):
+            _show(session, log, line)
     return Exit.DONE
 
 
@@ -109,7 +107,7 @@ def _logs(session: Session, units: list[str], name: str | None) -> list[Log]:
     ]
 
 
-def _newest(logs: list[Log], most: int, ends: Sequence[int | None]) -> list[tuple[float, int, Log, bytes]]:
+def _newest(logs: list[Log], most: int, ends: Sequence[int | None]) -> list[tuple[Log, bytes]]:
     """The last lines of all together in front of `ends`, by time; those of one time in the order of the file."""
     found: list[tuple[float, int, Log, bytes]] = []
     for log, end in zip(logs, ends, strict=True):
@@ -119,7 +117,7 @@ def _newest(logs: list[Log], most: int, ends: Sequence[int | None]) -> list[tupl
         with file:
             for place, line in enumerate(islice(backwards(file, end), most)):
                 found.append((time_of(line) or 0.0, -place, log, line))
-    return sorted(heapq.nlargest(most, found, key=lambda row: row[:2]), key=lambda row: row[:2])
+    return [(log, line) for _, _, log, line in heapq.nlargest(most, found, key=lambda row: row[:2])[::-1]]
 
 
 def _follow(session: Session, followers: list[tuple[Log, Follower]]) -> Iterator[tuple[Log, bytes]]:
@@ -127,6 +125,7 @@ def _follow(session: Session, followers: list[tuple[Log, Follower]]) -> Iterator
     while followers:
         fresh = [(log, line) for log, follower in followers for line in follower.lines()]
         yield from fresh
+        session.screen.flush()
         if not fresh:
             session.sleep(POLL)
 

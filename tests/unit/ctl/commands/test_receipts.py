@@ -4,6 +4,7 @@ import json
 
 from netcrier.control.failures import NotFound
 from netcrier.control.types.master import ReceiptRow, Receipts
+from netcrier_ctl.units import NONE
 
 from tests.scripted_host import NOW, Host
 
@@ -26,7 +27,7 @@ def test_each_node_has_a_row_and_missing_ones_make_5(host: Host) -> None:
         "#7  1 of 2 received in 2.0 ms",
         "NODE  STATE       AFTER  SEEN",
         "n1    delivered  2.0 ms  now",
-        "n2    offline         –  –",  # noqa: RUF001 - as it is shown
+        f"n2    offline         {NONE}  {NONE}",
     ]
     assert host.asked("receipts")[0].id == "7"
 

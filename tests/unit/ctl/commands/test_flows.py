@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from netcrier_ctl.units import NONE
+
+from tests.scripted_host import NOW, Host
+
+
+def flow(ago: float, duration: float | None = 1.0, **fields: object) -> dict[str, object]:
+    record: dict[str, object] = {
+        "ts": NOW - ago, "uid": f"C{ago:g}", "id.orig_h": "10.0.7.11", "id.orig_p": 51422, "id.resp_h": "10.0.7.2",
+        "id.resp_p": 445, "proto": "tcp", "conn_state": "SF", "community_id": "1:x",
+    }  # fmt: skip
+    return (
+        record
+        | ({} if duration is None else {"duration": duration})
+        | {k.replace("__", "."): v for k, v in fields.items()}
+    )
+
+
+def conn_log(host: Host, *records: dict[str, object], torn: str = "") -> Path:
+    path = Path(host.environ["NETCRIER_LOG_DIR"]) / "analyzerd/conn.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records) + torn)
+    return path
+
+
+def uids(host: Host, *words: str) -> list[str]:
+    return [record["uid"] for record in json.loads(host.netctl("flows", "--json", *words).out)["flows"]]
+
+
+def test_conversations_are_a_table(host: Host) -> None:
+    conn_log(
+        host, flow(60, 12.41, service="smb", orig_bytes=1_200_000, resp_bytes=48_100_000), flow(30, None, proto="icmp")
+    )
+    ran = host.netctl("flows")
+    assert ran.code == 0
+    assert [line.replace(NONE, "-") for line in ran.out.splitlines()] == [
+        "START     DURATION  PROTO  FROM             TO            SERVICE  STATE  SENT    RECEIVED",
+        "07:59:00  12.4 s    tcp    10.0.7.11:51422  10.0.7.2:445  smb      SF     1.2 MB  48.1 MB",
+        "07:59:30  -         icmp   10.0.7.11        10.0.7.2      -        SF     -       -",
+    ]
+
+
+def test_the_newest_are_shown_the_oldest_first(host: Host) -> None:
+    conn_log(host, *(flow(ago) for ago in range(50, 0, -1)))
+    assert uids(host) == [f"C{ago}" for ago in range(20, 0, -1)]
+    assert uids(host, "-n", "2") == ["C2", "C1"]
+
+
+def test_json_holds_the_records_as_they_are(host: Host) -> None:
+    conn_log(host, flow(5))
+    shown = json.loads(host.netctl("flows", "--json").out)
+    assert shown == {"schema": "netctl.flows/1", "flows": [flow(5)]}
+
+
+@pytest.mark.parametrize(
+    ("which", "found"),
+    [("10.0.7.11", ["C3", "C1"]), ("10.0.9.0/24", ["C2"]), ("fe80::1", ["C1"]), ("10.0.7.2", ["C3"]), ("10.1.1.1", [])],
+)
+def test_an_address_or_a_network_at_either_end(host: Host, which: str, found: list[str]) -> None:
+    conn_log(host, flow(3), flow(2, id__orig_h="10.0.9.9", id__resp_h="10.0.9.1"), flow(1, id__resp_h="fe80::1"))
+    assert uids(host, "--host", which) == found
+
+
+def test_since_counts_from_the_end_of_a_conversation(host: Host) -> None:
+    conn_log(host, flow(5000, 1), flow(900, 800), flow(500, 10), *(flow(90) for _ in range(25)))
+    assert uids(host, "--since", "5m") == ["C900", *["C90"] * 25]
+
+
+def test_since_looks_behind_records_that_were_written_late(host: Host) -> None:
+    conn_log(host, flow(10), flow(2000, 1), flow(5))
+    assert uids(host, "--since", "1m") == ["C10", "C5"]
+
+
+def test_nothing_found_is_6_and_an_empty_list(host: Host) -> None:
+    conn_log(host)
+    ran = host.netctl("flows", "--json")
+    assert (ran.code, json.loads(ran.out)["flows"]) == (6, [])
+
+
+def test_no_log_says_what_to_do(host: Host) -> None:
+    ran = host.netctl("flows")
+    assert (ran.code, "conn.log" in ran.err, "analyzerd" in ran.err.splitlines()[1]) == (6, True, True)
+
+
+def test_another_file_may_be_read_and_its_times_be_iso(host: Host, tmp_path: Path) -> None:
+    path = conn_log(host, flow(1, ts="2027-01-15T07:59:59.000000Z"), torn='{"ts":').rename(tmp_path / "other.log")
+    assert host.netctl("flows", "--file", str(path)).out.splitlines()[1].startswith("07:59:59")
+
+
+def test_v6_ends_are_bracketed(host: Host) -> None:
+    conn_log(host, flow(1, id__orig_h="fe80::1"))
+    assert "[fe80::1]:51422" in host.netctl("flows").out

@@ -29,7 +29,8 @@ from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import Pump, UdpPort
 from netcrier.wire.envelope import AgreementKey, master_id
-from netcrier.wire.limits import NAME_MAX, TAGS_MAX
+from netcrier.wire.hello import tags_fit
+from netcrier.wire.limits import NAME_MAX, TAGS_MAX, TAGS_SIZE_MAX
 
 _log = logging.getLogger("netcrier.noded")
 _LOG_RETRY = 5.0
@@ -61,8 +62,11 @@ class App:
     async def start(self) -> None:
         """Open the port, the journal and the log; say nothing before the boot number is on disk."""
         config = self.config
-        if len(config.tags) > TAGS_MAX:
-            raise ConfigError(f"{len(config.tags)} tags; a node may have {TAGS_MAX}")
+        if not tags_fit(tuple(config.tags.items())):
+            raise ConfigError(
+                f"tags: a node may have {TAGS_MAX}, with keys and values of {NAME_MAX} bytes each and"
+                f" {TAGS_SIZE_MAX} bytes together, counting two more for each tag"
+            )
         self.port = UdpPort(config.port, "noded")
         self.identity = identity.begin(self._identity_path, identity.machine_of(), config.identity == "keep")
         if self.identity.cloned:

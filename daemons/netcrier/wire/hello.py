@@ -24,7 +24,7 @@ from netcrier.wire.codec import Reader, Writer
 from netcrier.wire.envelope import DIGEST_SIZE, KEY_SIZE, SIGNATURE_SIZE, TAG_SIZE, Digest, Signer, Verifier
 from netcrier.wire.header import FRONT_SIZE, front, read_front
 from netcrier.wire.kinds import VERSION, Kind
-from netcrier.wire.limits import HELLO_SIZE, LANES_MAX, NAME_MAX, TAGS_MAX
+from netcrier.wire.limits import HELLO_SIZE, LANES_MAX, NAME_MAX, TAGS_MAX, TAGS_SIZE_MAX
 
 TOKEN_ID_SIZE: Final = 8
 PROOF_SIZE: Final = 16
@@ -68,6 +68,12 @@ class Welcome:
     keys: tuple[tuple[int, bytes], ...]
     lanes: tuple[LaneStart, ...]
     group_name: str
+
+
+def tags_fit(tags: tuple[tuple[str, str], ...]) -> bool:
+    """Whether every hello of a node can carry these tags."""
+    sizes = [len(text.encode()) for tag in tags for text in tag]
+    return len(tags) <= TAGS_MAX and max(sizes, default=0) <= NAME_MAX and sum(sizes) + len(sizes) <= TAGS_SIZE_MAX
 
 
 def enrolment_proof(secret: bytes, node: NodeId, boot: int) -> bytes:

@@ -34,6 +34,9 @@ EXTRAS_MAX: Final = 24
 TAGS_MAX: Final = 16
 """Tags in a hello. More are undecodable."""
 
+TAGS_SIZE_MAX: Final = 369
+"""Bytes of all tags in a hello, two more for each: what its size leaves. More are refused when noded starts."""
+
 SOLICIT_BITS_MAX: Final = 4096
 """Nodes that one solicitation addresses: 512 bytes of bitmap. More take a second datagram."""
 

@@ -18,9 +18,10 @@ from netcrier.wire.hello import (
     encode_welcome,
     enrolment_proof,
     read_welcome_front,
+    tags_fit,
 )
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import HELLO_SIZE, LANES_MAX, NAME_MAX, TAGS_MAX
+from netcrier.wire.limits import HELLO_SIZE, LANES_MAX, NAME_MAX, TAGS_MAX, TAGS_SIZE_MAX
 
 from tests import datagrams
 
@@ -70,6 +71,25 @@ def test_a_hello_of_another_size_or_with_a_tail_is_refused() -> None:
 def test_tags_that_do_not_fit_are_our_own_fault() -> None:
     with pytest.raises(AssertionError):
         encode_hello(replace(datagrams.HELLO, tags=tuple(("k" * 63, "v" * 63) for _ in range(5))))
+
+
+def test_tags_that_fit_are_carried_with_the_longest_name_and_all_lanes() -> None:
+    lanes = tuple((lane, 1, 1) for lane in range(LANES_MAX))
+    fullest = replace(datagrams.HELLO, name="n" * NAME_MAX, lanes=lanes)
+    rest = TAGS_SIZE_MAX - 2 * (2 + 2 * NAME_MAX) - 2 - 50
+    for more in (0, 1):
+        tags = (("a" * NAME_MAX, "b" * NAME_MAX), ("c" * NAME_MAX, "d" * NAME_MAX), ("e" * 50, "f" * (rest + more)))
+        assert tags_fit(tags) is not bool(more)
+        if more:
+            with pytest.raises(AssertionError):
+                encode_hello(replace(fullest, tags=tags))
+        else:
+            assert decode_hello(encode_hello(replace(fullest, tags=tags))).tags == tags
+
+
+@pytest.mark.parametrize("tags", [(("k", "ü" * 32),), tuple((f"k{number}", "") for number in range(TAGS_MAX + 1))])
+def test_a_tag_of_64_bytes_or_a_seventeenth_does_not_fit(tags: tuple[tuple[str, str], ...]) -> None:
+    assert not tags_fit(tags)
 
 
 def test_a_proof_is_for_one_secret_node_and_boot() -> None:

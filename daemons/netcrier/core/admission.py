@@ -170,7 +170,10 @@ class Admission:
                 index, identity, public, hello.name, hello.machine, hello.tags,
                 "waiting", False, hello.boot, address[0], now_us, newest,
             )  # fmt: skip
-        starts = newest if known.lanes and not had else known.row.starts
+        forgotten = any(
+            out.lane == lane and out.chain_at(start) is None for out in lanes for lane, _, start in known.row.starts
+        )
+        starts = newest if not had and (known.lanes or forgotten) else known.row.starts
         return replace(known.row, name=hello.name, tags=hello.tags, starts=starts)
 
     def _chain(self, lanes: tuple[OutLane, ...], lane: int, start: int) -> Digest:

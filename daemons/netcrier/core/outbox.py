@@ -14,7 +14,7 @@ from netcrier.wire.envelope import NO_CHAIN, Digest, chained
 
 @dataclass(slots=True)
 class OutLane:
-    """One lane of the master. `lowest` is the first number still kept; `base` the chain before it, None if forgotten."""
+    """One lane of the master. `lowest` is the first number still kept; `base` the chain before, None if forgotten."""
 
     lane: int
     lowest: int = 1

@@ -209,6 +209,14 @@ def test_a_node_that_still_has_its_lanes_keeps_its_start_and_one_without_begins_
     assert node.read(desk.ask(node.hello())).lanes == (LaneStart(0, 1, 1, chain),)
 
 
+def test_a_node_without_its_lanes_does_not_begin_where_the_store_no_longer_reaches() -> None:
+    desk, node = Desk(is_open=True), Applicant(1)
+    desk.admit(node.hello())
+    desk.lane.lowest, desk.lane.base = 500, None
+    desk.lane.digests, desk.lane.chains = [digest(b"")], [digest(b"chain")]
+    assert node.read(desk.ask(node.hello())).lanes == (LaneStart(0, 1, 500, digest(b"chain")),)
+
+
 def test_a_hello_of_another_size_is_refused_before_it_costs_anything() -> None:
     desk = Desk(is_open=True)
     for _ in range(2 * STRANGERS_PER_SECOND):

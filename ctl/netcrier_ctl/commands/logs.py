@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from pathlib import Path
@@ -64,11 +64,10 @@ def run(session: Session, args: Namespace) -> Exit:
         session.screen.note(f"no log in {', '.join(map(str, _folders(session, units)))}; in a container: docker logs")
         return Exit.NOTHING_MATCHED
     with ExitStack() as open_files:
-        followers = (
-            [(log, open_files.enter_context(closing(Follower(log.path)))) for log in logs] if args.follow else []
-        )
-        ends = [follower.start for _, follower in followers] or [None] * len(logs)
-        for log, line in chain(_newest(logs, args.n, ends), _follow(session, followers)):
+        followed = logs if args.follow else []
+        followers = [(log, open_files.enter_context(closing(Follower(log.path)))) for log in followed]
+        starts = {log.path: follower.start for log, follower in followers}
+        for log, line in chain(_newest(logs, args.n, starts), _follow(session, followers)):
             _show(session, log, line)
     return Exit.DONE
 
@@ -107,15 +106,15 @@ def _logs(session: Session, units: list[str], name: str | None) -> list[Log]:
     ]
 
 
-def _newest(logs: list[Log], most: int, ends: Sequence[int | None]) -> list[tuple[Log, bytes]]:
+def _newest(logs: list[Log], most: int, ends: Mapping[Path, int]) -> list[tuple[Log, bytes]]:
     """The last lines of all together in front of `ends`, by time; those of one time in the order of the file."""
     found: list[tuple[float, int, Log, bytes]] = []
-    for log, end in zip(logs, ends, strict=True):
+    for log in logs:
         file = open_log(log.path)
         if file is None:
             continue
         with file:
-            for place, line in enumerate(islice(backwards(file, end), most)):
+            for place, line in enumerate(islice(backwards(file, ends.get(log.path)), most)):
                 found.append((time_of(line) or 0.0, -place, log, line))
     return [(log, line) for _, _, log, line in heapq.nlargest(most, found, key=lambda row: row[:2])[::-1]]
 

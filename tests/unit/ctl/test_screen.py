@@ -17,9 +17,9 @@ class Clock:
         return self.now
 
 
-def screen(out: io.StringIO, clock: Clock, **options: bool) -> tuple[Screen, io.StringIO]:
+def screen(out: io.StringIO, clock: Clock, quiet: bool = False, json: bool = False) -> tuple[Screen, io.StringIO]:
     err = io.StringIO()
-    return Screen(out, err, Options(**options), False, clock), err
+    return Screen(out, err, Options(quiet=quiet, json=json), False, clock), err
 
 
 def test_progress_is_written_over_itself_and_goes_before_the_result() -> None:

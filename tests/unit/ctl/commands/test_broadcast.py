@@ -103,7 +103,9 @@ def test_waiting_ends_with_the_number_that_is_enough(host: Host) -> None:
 def test_the_whole_wait_is_bounded(host: Host) -> None:
     master(host, *ALL[:2], PENDING)
     host.netctl("broadcast", "hi", "--timeout", "700ms")
-    assert host.bounds == [(None, pytest.approx(0.7))]
+    ((idle, until),) = host.bounds
+    assert idle is None
+    assert until == pytest.approx(0.7)
 
 
 def test_no_node_is_6(host: Host) -> None:

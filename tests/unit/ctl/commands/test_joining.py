@@ -12,7 +12,7 @@ from netcrier.control.types.node import Joined
 
 from tests.scripted_host import NOW, Host
 
-SECRET = "nck1-secret"
+SECRET = "nck1-secret"  # noqa: S105 - no daemon knows it
 JOINED = Joined(group="lab-7", master="9f3a" + "0" * 26 + "c1", changed=True)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_the_text_of_the_service_log_is_left_out(logged: Host) -> None:
 
 def test_follow_shows_each_line_once_across_a_rotation(logged: Host) -> None:
     path = Path(logged.environ["NETCRIER_LOG_DIR"]) / "noded/messages.log"
-    steps = iter(
+    steps: Iterator[Callable[[], object]] = iter(
         [
             lambda: log(logged, "noded/messages", {"ts": NOW, "n": 2}),
             lambda: path.rename(path.with_suffix(".log.1")),

@@ -1,7 +1,7 @@
 # What the test beds share: one line a promise, patience, and leaving nothing behind. Sourced by bash.
 #
 # A bed runs itself again, as `BED inside FOLDER`, in mount and pid namespaces of its own: they end with it, and with
-# them all mounts and processes, however it ends. `fail` calls the bed's `evidence`.
+# them all mounts and processes, however it ends; only KILL leaves its folder in /var/tmp. `fail` calls `evidence`.
 # shellcheck shell=bash
 
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
@@ -21,10 +21,14 @@ run_apart() { # BED [PROGRAM PACKAGE]...: install what is lacking, then `BED ins
         apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${lacking[@]}" >/dev/null
     fi
     work=$(mktemp -d /var/tmp/netcrier-bed.XXXXXX)
+    bed_pid=
     trap _leave EXIT
     trap 'exit 1' HUP INT TERM
     _enter_group
-    timeout --kill-after=10 "$LIMIT" unshare --mount --pid --fork --kill-child --mount-proc "$bed" inside "$work"
+    setpriv --pdeathsig TERM timeout --kill-after=2 "$LIMIT" \
+        unshare --mount --pid --fork --kill-child --mount-proc "$bed" inside "$work" &
+    bed_pid=$!
+    wait "$bed_pid"
 }
 
 step() { printf '\n== %s\n' "$*"; }
@@ -78,6 +82,7 @@ _enter_group() {
 }
 # shellcheck disable=SC2317  # called by trap
 _leave() {
+    if [ -n "$bed_pid" ] && kill -TERM "$bed_pid" 2>/dev/null; then wait "$bed_pid" || true; fi
     while read -r folder path; do
         echo $$ >"$folder$path/cgroup.procs"
         find "$folder/netcrier-bed.$$" -depth -type d -exec rmdir {} + || true

@@ -11,7 +11,7 @@ from netcrier.control.methods import TABLES
 from netcrier.control.types.shared import INITIAL_CREDIT, ErrorCode
 
 ROOT = Path(__file__).parents[3]
-TEXT = "\n".join(path.read_text() for path in sorted(ROOT.glob("PROTOCOL*.md")))
+TEXT = (ROOT / "PROTOCOL.md").read_text()
 
 
 @pytest.mark.parametrize("name", sorted({name for table in TABLES.values() for name in table}))

@@ -86,7 +86,7 @@ def _analyzer(status: AnalyzerStatus, _now: float) -> list[str]:
     facts = [
         listing(names, 3) if names else "no interface is captured",
         f"{status.packets_per_s:,.0f} pkt/s",
-        f"{status.conversations:,} conversations",
+        f"{status.conversations:,} conversation{'' if status.conversations == 1 else 's'}",
         f"{status.dropped:,} dropped",
     ]
     return [*facts, f"{status.lost:,} lines lost"] if status.lost else facts

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import ControlError
-from netcrier.control.types.master import ReceiptsRequest, TokenRequest
+from netcrier.control.types.master import NodeRequest, ReceiptsRequest, TokenRequest
 from netcrier.control.types.node import JoinRequest
 from netcrier.ids import GroupId, MasterId
 from netcrier.noded.journal import Journal
@@ -245,6 +245,18 @@ def test_netctl_token_closes_an_open_group_and_a_token_lets_a_node_back_in(tmp_p
         eventually(lambda: here.sequences("node1") == [1], "node1 reads")
         assert here.sequences("node2") == []
         assert here.nodes["node1"].call("status").trust == "token"
+
+
+def test_who_follows_receipts_is_not_kept_waiting_for_a_forgotten_node(tmp_path: Path) -> None:
+    with site(tmp_path, 2) as here:
+        here.lab.partition("node2")
+        sent = here.broadcast(b"anyone?")
+        eventually(lambda: here.sequences("node1") == [1], "node1 has it")
+        with here.master.client() as client:
+            receipts = client.stream("receipts.follow", ReceiptsRequest(sent.id), idle=10)
+            assert next(receipts).name == "node1"
+            here.master.call("node.forget", NodeRequest("node2"))
+            assert list(receipts) == []
 
 
 @pytest.mark.parametrize("daemon", ["masterd", "noded"])

@@ -45,13 +45,15 @@ class Receipt:
 class Delivery:
     """One message on its way to the nodes `expected` (roster indexes)."""
 
-    __slots__ = ("expected", "message", "outstanding", "sent_at", "states", "undelivered")
+    __slots__ = ("expected", "last", "message", "outstanding", "sent_at", "states", "undelivered")
 
     def __init__(
         self, message: MessageId, expected: Iterable[int], sent_at: float, states: Mapping[int, State] | None = None
     ) -> None:
         self.message = message
         self.sent_at = sent_at
+        self.last = 0.0
+        """Seconds from sending to the newest receipt of this run."""
         self.states: dict[int, State] = dict.fromkeys(expected, State.PENDING) | dict(states or {})
         self.expected = len(self.states)
         self.outstanding = {index for index, state in self.states.items() if state is State.PENDING}
@@ -66,6 +68,8 @@ class Delivery:
         self.outstanding.discard(index)
         if state is State.DELIVERED:
             self.undelivered.discard(index)
+        if before is State.PENDING:
+            self.last = max(self.last, now - self.sent_at)
         return Receipt(self.message, index, state, now - self.sent_at)
 
     def forget(self, index: int) -> None:

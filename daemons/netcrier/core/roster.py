@@ -41,6 +41,7 @@ class Roster:
     def __init__(self) -> None:
         self._by_id: dict[NodeId, Node] = {}
         self._by_index: dict[int, Node] = {}
+        self._highest = -1
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -68,6 +69,7 @@ class Roster:
         """Add or replace."""
         self._by_id[node.row.id] = node
         self._by_index[node.row.index] = node
+        self._highest = max(self._highest, node.row.index)
 
     def remove(self, node: Node) -> None:
         """Forget the node."""
@@ -75,8 +77,8 @@ class Roster:
         del self._by_index[node.row.index]
 
     def next_index(self, reserved: Iterable[int]) -> int:
-        """An index that no node has."""
-        return max((*self._by_index, *reserved), default=-1) + 1
+        """An index that no node of this run has had: what is said of one never reaches another."""
+        return max((self._highest, *reserved)) + 1
 
     def members(self) -> list[int]:
         """Indexes of the nodes that may take part."""

@@ -184,6 +184,7 @@ class Speaker:
         self.roster.remove(node)
         for delivery in self.deliveries.values():
             delivery.forget(node.row.index)
+        self._complete(list(self._open))
 
     def receive(self, got: Received) -> None:
         """One datagram from the network."""
@@ -239,7 +240,7 @@ class Speaker:
         if receipts:
             self._learn(node, receipts)
             self._events.append(ReceiptsIn(tuple(receipts)))
-            self._complete(receipts)
+            self._complete(dict.fromkeys(receipt.message for receipt in receipts))
 
     def _on_request(self, got: Received) -> None:
         node, request = self._from_node(got.data, decode_request)
@@ -325,13 +326,13 @@ class Speaker:
             slot = receipt_slot(node.row.id, newest.message.sequence, self.window)
             self._meter.observe(max(0.0, min(newest.after - slot, 1.0)))
 
-    def _complete(self, receipts: list[Receipt]) -> None:
-        for identity in dict.fromkeys(receipt.message for receipt in receipts):
+    def _complete(self, touched: Iterable[MessageId]) -> None:
+        """Say which of these messages every expected node has."""
+        for identity in touched:
             delivery = self._open[identity]
             if not delivery.outstanding and identity not in self._complete_ids:
                 self._complete_ids.add(identity)
-                last = max(receipt.after for receipt in receipts if receipt.message == identity)
-                self._events.append(Completed(identity, delivery.expected, last))
+                self._events.append(Completed(identity, delivery.expected, delivery.last))
             if not delivery.undelivered:
                 del self._open[identity]
                 self._complete_ids.discard(identity)

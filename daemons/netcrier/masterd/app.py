@@ -159,7 +159,8 @@ class App:
                 receipt = await queue.get()
                 if receipt.index in left:
                     left.discard(receipt.index)
-                    yield receipt
+                    if receipt.state is not State.PENDING:
+                        yield receipt
         finally:
             followers.discard(queue)
             if not followers:
@@ -199,6 +200,10 @@ class App:
         """Expect nothing more from the node."""
         await self._writer.run(self.store.forget_node, node.row)
         self.speaker.forget(node)
+        for message, queues in self._followers.items():
+            for queue in queues:  # a receipt that will never come: who waits for it is told
+                queue.put_nowait(Receipt(message, node.row.index, State.PENDING, 0.0))
+        self._pump.flush()
 
     async def settle_receipts(self) -> None:
         """The store has every receipt that is in."""

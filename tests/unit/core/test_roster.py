@@ -52,6 +52,10 @@ def test_an_index_is_given_to_one_node() -> None:
     assert roster_of().next_index([]) == 0
     assert roster_of(node(0), node(4)).next_index([]) == 5
     assert roster_of(node(0)).next_index([1, 2]) == 3
+    gone = node(7)
+    roster = roster_of(gone)
+    roster.remove(gone)
+    assert roster.next_index([]) == 8
 
 
 def test_a_node_is_away_after_three_silences() -> None:

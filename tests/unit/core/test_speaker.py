@@ -91,3 +91,18 @@ def test_messages_of_old_are_forgotten_also_where_a_node_stays_away() -> None:
     for number in range(10_010):
         net.master.restore(Delivery(MessageId(1, 0, number + 1), [0], 0.0), net.now)
     assert len(net.master.deliveries) == len(net.master._open) == 10_000
+
+
+def test_a_message_is_complete_when_the_last_node_that_lacked_it_is_forgotten() -> None:
+    net = Network(2, seed=32)
+    net.run(5, until=lambda: len(net.master.roster) == 2 and all(node.listener.enrolled for node in net.nodes))
+    away = net.nodes.pop()
+    sent = net.broadcast(b"to whom it may concern")
+    net.run(1)
+    assert net.completed == []
+    node = net.master.roster.get(away.listener.id)
+    assert node
+    net.master.forget(node)
+    net.run(0.1)
+    assert [(done.message, done.expected) for done in net.completed] == [(sent.id, 1)]
+    assert 0 < net.completed[0].after < 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import ControlError
-from netcrier.control.types.master import NodeRequest, ReceiptsRequest, TokenRequest
+from netcrier.control.types.master import NodeRequest, ReceiptRow, ReceiptsRequest, TokenRequest
 from netcrier.control.types.node import JoinRequest
 from netcrier.ids import GroupId, MasterId
 from netcrier.noded.journal import Journal
@@ -253,7 +253,7 @@ def test_who_follows_receipts_is_not_kept_waiting_for_a_forgotten_node(tmp_path:
         sent = here.broadcast(b"anyone?")
         eventually(lambda: here.sequences("node1") == [1], "node1 has it")
         with here.master.client() as client:
-            receipts = client.stream("receipts.follow", ReceiptsRequest(sent.id), idle=10)
+            receipts: Iterator[ReceiptRow] = client.stream("receipts.follow", ReceiptsRequest(sent.id), idle=10)
             assert next(receipts).name == "node1"
             here.master.call("node.forget", NodeRequest("node2"))
             assert list(receipts) == []

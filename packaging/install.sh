@@ -49,7 +49,7 @@ rm -rf "$new"
 "$new/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "$source"
 "$new/bin/python" -m pip uninstall --quiet --yes --disable-pip-version-check setuptools pip
 "$new/bin/python" -m compileall -q -s "$new" -p "$PREFIX" "$new/lib" || say "install.sh: some modules are not compiled"
-grep -rlIF "$new" "$new/bin" "$new/pyvenv.cfg" | xargs -r sed -i "s|$new|$PREFIX|g"
+grep -rlIFZ "$new" "$new" | xargs -0r sed -i "s|$new|$PREFIX|g"
 rm -rf "$DESTDIR$PREFIX.old"
 [ ! -e "$DESTDIR$PREFIX" ] || mv "$DESTDIR$PREFIX" "$DESTDIR$PREFIX.old"
 mv "$new" "$DESTDIR$PREFIX"

@@ -1,12 +1,13 @@
 # make demo   makes .venv, builds, and shows the whole on a private network
 # make test   makes .venv and runs every check and every test
+# make beds   installs it on a booted systemd and runs the images, in namespaces of its own; as root
 # make install [DESTDIR=…] [PREFIX=/opt/netcrier] [BINDIR=/usr/local/bin]
 
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := setup.cfg setup.py pyproject.toml $(foreach kind,pyx pxd pxi,$(wildcard daemons/netcrier/analyzerd/engine/*.$(kind)))
 
-.PHONY: demo test check smoke install clean need-demo need-test
+.PHONY: demo test check smoke beds install clean need-demo need-test
 
 demo: need-demo .venv/installed
 	$(BIN)/netctl demo
@@ -23,6 +24,10 @@ check: .venv/installed-for-tests
 
 smoke: .venv/installed-for-tests
 	PYTHON=$(BIN)/python tests/smoke/run
+
+beds:
+	tests/beds/systemd.sh
+	tests/beds/containers.sh
 
 install:
 	packaging/install.sh

@@ -100,7 +100,8 @@ class Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._writer.close()
             with suppress(OSError, TimeoutError):
-                await asyncio.wait_for(self._writer.wait_closed(), limits.STALLED)
+                async with asyncio.timeout(limits.STALLED):
+                    await self._writer.wait_closed()
 
     def abort(self) -> None:
         """Close at once."""
@@ -115,7 +116,8 @@ class Connection:
         """The next bytes; empty at the end, and after `IDLE` seconds in which nothing was open."""
         while True:
             try:
-                return await asyncio.wait_for(self._reader.read(READ_SIZE), limits.IDLE)
+                async with asyncio.timeout(limits.IDLE):
+                    return await self._reader.read(READ_SIZE)
             except TimeoutError:
                 if not self._tasks:
                     return b""
@@ -222,4 +224,6 @@ class Connection:
         self._writer.write(framing.encode_error(number, code.value, message, hint))
 
     async def _drain(self) -> None:
-        await asyncio.wait_for(self._writer.drain(), limits.STALLED)
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes as the inner future is done.
+        async with asyncio.timeout(limits.STALLED):
+            await self._writer.drain()

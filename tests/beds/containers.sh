@@ -46,7 +46,8 @@ printf 'short-name-mode = "disabled"\nunqualified-search-registries = []\n' >"$C
 
 step "a bare Debian 12"
 base=${NETCRIER_BED_BASE:-$work/base.tar}
-[ -s "$base" ] || mmdebstrap --quiet --variant=minbase bookworm "$base"
+# With ca-certificates, as its installation during the build would replace the certificates that are copied below.
+[ -s "$base" ] || mmdebstrap --quiet --variant=minbase --include=ca-certificates bookworm "$base"
 for file in /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do # as this machine reaches its indexes
     [ ! -e "$file" ] || (cd / && cp --parents -L ".$file" "$work/layer/")
 done

@@ -24,8 +24,9 @@ from netcrier.core.events import (
     Received,
     Waiting,
 )
+from netcrier.core.greeting import Self
 from netcrier.core.inbox import Arrival, Lane
-from netcrier.core.listener import Listener, Membership, Self
+from netcrier.core.listener import Listener, Membership
 from netcrier.core.outbox import OutLane
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.ids import LANES, GroupId, MessageId

@@ -17,26 +17,18 @@ from dataclasses import dataclass, replace
 
 from netcrier.core.events import Address, Datagram, Enrolled, MasterBooted, NodeEvent, Pin, Pinned, Received
 from netcrier.core.gaps import GapRequests
+from netcrier.core.greeting import Greeting, Self
 from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
-from netcrier.core.pacing import Budget, hello_delay, presence_interval, receipt_slot
+from netcrier.core.pacing import Budget, presence_interval, receipt_slot
 from netcrier.core.replay import CounterWindow
+from netcrier.core.upward import Upward
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES, NodeId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, decode_beacon, open_marks, verify_beacon
-from netcrier.wire.envelope import AgreementKey, SealKey, Verifier, node_id
-from netcrier.wire.handshake import Asker
-from netcrier.wire.header import UpHeader, open_down, read_front, seal_up, up_key
-from netcrier.wire.hello import (
-    Hello,
-    Welcome,
-    decode_welcome,
-    encode_hello,
-    enrolment_proof,
-    hello_front,
-    read_welcome_front,
-    welcome_front,
-)
+from netcrier.wire.envelope import SealKey, Verifier, node_id
+from netcrier.wire.header import open_down, read_front
+from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import EXTRAS_MAX, STRANGERS_PER_SECOND
 from netcrier.wire.message import decode_message
@@ -64,17 +56,6 @@ class Membership:
     group_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Self:
-    """Who the node is. `boot` is committed before the first datagram of this run."""
-
-    key: AgreementKey
-    boot: int
-    machine: bytes
-    name: str
-    tags: tuple[tuple[str, str], ...] = ()
-
-
 class Listener:
     """See the module. `chance` gives a float in [0, 1), `entropy(n)` n random bytes."""
 
@@ -95,25 +76,22 @@ class Listener:
         self.received = 0
         self.open: bool | None = None
         self.heard_at: float | None = None
-        self._chance, self._entropy = chance, entropy
+        self._chance = chance
         self._gaps = GapRequests(self.inbox, chance)
         self._delivered = {lane.lane: lane.mark for lane in self.inbox.lanes}
         self._strangers = Budget(STRANGERS_PER_SECOND)
         self._counters = CounterWindow()
-        self._counter = 0
         self._drops = 0
         self._events: deque[NodeEvent] = deque()
         self._out: list[Datagram] = []
-        self._asker: Asker | None = None
-        self._hello_at: float | None = None
-        self._hellos = 0
+        self._greeting = Greeting(me, chance, entropy)
+        self._upward = Upward(me.key, me.boot)
         self._report_at: float | None = None
         self._presence_at: float | None = None
         self._presence = presence_interval(1)
         self._reply_to: Address | None = None
         self._beacon: tuple[int, float] = (0, 0.0)
         self._keys = {epoch: SealKey(secret) for epoch, secret in membership.keys}
-        self._up_keys: dict[Kind, SealKey] = {}
         self.pin: Pin | None = None
         self._verifier: Verifier | None = None
         if pin:
@@ -152,7 +130,7 @@ class Listener:
             self._delivered = {}
             self._counters = CounterWindow()
         self._trust(pin)
-        self._ask_in(now, hello_delay(0, self._chance()))
+        self._greeting.again(now)
 
     def receive(self, got: Received) -> None:
         """One datagram from the network."""
@@ -204,19 +182,19 @@ class Listener:
     def timer(self) -> float | None:
         """When `handle_timer` has something to do."""
         if not self._answering:
-            return self._hello_at
-        times = (self._hello_at, self._report_at, self._presence_at, self._gaps.timer)
+            return self._greeting.timer
+        times = (self._greeting.timer, self._report_at, self._presence_at, self._gaps.timer)
         return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
         """Say what is due."""
-        if self._hello_at is not None and self._hello_at <= now:
+        if self._greeting.timer is not None and self._greeting.timer <= now:
             self._say_hello(now)
         if not self._answering:
             return
         for lane, ranges in self._gaps.due(now):
             term = next(state.term for state in self.inbox.lanes if state.lane == lane)
-            request = Request(self._next_counter(), term, lane, ranges)
+            request = Request(self._upward.next_counter(), term, lane, ranges)
             self._say(Kind.REQUEST, encode_request(request))
         if any(at is not None and at <= now for at in (self._report_at, self._presence_at)):
             self._report(now)
@@ -242,8 +220,7 @@ class Listener:
         self._beacon = (beacon.counter, got.now)
         self._heard(got.now)
         if marks is None or not self.inbox.lanes:
-            if self._hello_at is None:
-                self._ask_in(got.now, hello_delay(0, self._chance()))
+            self._greeting.soon(got.now)
             return
         self._presence = marks.presence_ms / 1000
         for span in marks.lanes:
@@ -277,18 +254,14 @@ class Listener:
         self._report_in(got.now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
 
     def _on_welcome(self, got: Received) -> None:
-        node, answer = read_welcome_front(got.data)
-        if self._asker is None or self._verifier is None or self.pin is None:
-            raise DecodeError("unasked welcome")
-        if node != self.id or not got.data.startswith(welcome_front(self.pin.group, node)):
-            raise DecodeError("not for this node")
+        answer = self._greeting.addressed(got.data, self.pin)
         if not self._strangers.spend(got.now):
             raise DecodeError("too many strangers")
-        welcome = decode_welcome(self._asker.read_answer(answer), self._asker.transcript, self._verifier)
+        assert self._verifier is not None
+        welcome = self._greeting.read(answer, self._verifier)
         if (welcome.term, welcome.boot) < (self.membership.term, self.membership.boot):
             raise DecodeError("old boot")
-        self._asker = self._hello_at = None
-        self._hellos = 0
+        self._greeting.done()
         self._join_lanes(welcome)
         self._heard(got.now)
         self._report_in(got.now, 0.0)
@@ -322,7 +295,6 @@ class Listener:
             self.membership = replace(self.membership, term=head.term, boot=head.boot)
             self._events.append(MasterBooted(head.term, head.boot))
             self._counters = CounterWindow()
-            self._up_keys.clear()
             self._report_in(now, 0.1 * self._chance())
         if not self._counters.accept(head.counter):
             raise DecodeError("replayed")
@@ -344,7 +316,6 @@ class Listener:
             self._counters = CounterWindow()
         self.membership = Membership(welcome.keys, welcome.index, welcome.term, welcome.boot, welcome.group_name)
         self._keys = {epoch: SealKey(secret) for epoch, secret in welcome.keys}
-        self._up_keys.clear()
         self._presence = welcome.presence_ms / 1000
         self._events.append(Enrolled(welcome, fresh))
 
@@ -358,7 +329,7 @@ class Listener:
     def _trust(self, pin: Pin) -> None:
         self.pin = pin
         self._verifier = Verifier(pin.signing_key)
-        self._up_keys.clear()
+        self._upward.trust(pin)
 
     def _heard(self, now: float) -> None:
         self.heard_at = now
@@ -368,46 +339,20 @@ class Listener:
 
     # What it says
 
-    def _ask_in(self, now: float, delay: float) -> None:
-        self._hello_at = now + delay
-
     def _report_in(self, now: float, delay: float) -> None:
         at = now + delay
         if self._report_at is None or at < self._report_at:
             self._report_at = at
 
-    def _next_counter(self) -> int:
-        self._counter += 1
-        return self._counter
-
     def _say_hello(self, now: float) -> None:
-        assert self.pin
-        if self._reply_to is None:
-            self._hello_at = None
+        if self.pin is None or self._reply_to is None:
+            self._greeting.timer = None  # the next beacon says where to
             return
-        pin, me = self.pin, self.me
-        hello = Hello(
-            me.boot, me.machine, me.name, me.tags, tuple((lane.lane, lane.term, lane.mark) for lane in self.inbox.lanes)
-        )
-        if pin.token:
-            identity, secret = pin.token
-            hello = replace(hello, token=identity, proof=enrolment_proof(secret, self.id, me.boot))
-        clear = hello_front(pin.group)
-        self._asker = Asker(clear, me.key, AgreementKey(self._entropy(32)), pin.agreement_key)
-        self._out.append(Datagram(clear + self._asker.ask(encode_hello(hello)), self._reply_to))
-        self._hellos += 1
-        self._ask_in(now, hello_delay(self._hellos, self._chance()))
+        self._out.append(Datagram(self._greeting.say(self.pin, self.inbox.lanes, now), self._reply_to))
 
     def _say(self, kind: Kind, plaintext: bytes) -> None:
-        assert self.pin is not None
-        assert self._verifier is not None
-        key = self._up_keys.get(kind)
-        if key is None:
-            boots = (self.membership.term, self.membership.boot, self.me.boot)
-            shared = self.me.key.agree(self.pin.agreement_key)
-            key = self._up_keys[kind] = up_key(shared, kind, self.pin.group, self._verifier.master, boots, self.id)
-        header = UpHeader(kind, self.pin.group, self.id, self.me.boot)
-        self._out.append(Datagram(seal_up(header, key, plaintext), self._reply_to))
+        numbers = (self.membership.term, self.membership.boot)
+        self._out.append(Datagram(self._upward.seal(kind, plaintext, numbers), self._reply_to))
 
     def _report(self, now: float) -> None:
         states = self.inbox.lanes
@@ -418,7 +363,7 @@ class Listener:
         )
         counter, at = self._beacon
         held = min(int((now - at) * 1e6), 2**32 - 1)
-        report = Report(self._next_counter(), lanes, counter, held, min(self._drops, 2**32 - 1))
+        report = Report(self._upward.next_counter(), lanes, counter, held, min(self._drops, 2**32 - 1))
         self._say(Kind.REPORT, encode_report(report))
         self._report_at = None
         self._presence_at = now + self._presence * (0.7 + 0.2 * self._chance())

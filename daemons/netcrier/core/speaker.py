@@ -3,10 +3,8 @@
 Theory of operation
 - `compose` gives a message its number and signature; the shell commits it; `publish` sends it (or `withdraw` takes the
   number back where the commit failed). Sealing is done at sending, so a repair is sealed under the epoch of the day.
-- Beacons follow a start, and a message until all receipts are in, at 10, 20, 40 … ms; else they come every second.
-- A node that was heard lately and whose receipt lacks after the window and a learnt time-out is solicited by bitmap.
-- Repair requests are gathered for a few ms; what several lack goes to all, the rest to the one that asks.
-- What a node may do (join, count as present) is decided in admission.py and roster.py.
+- When and to whom is decided next door: beacon_clock.py, repeats.py, solicitor.py; who may join, in admission.py; what
+  became of each message, in deliveries.py.
 
 Left out: fragments, skips, targets and catch-up over TCP (PROTOCOL.md, "Reserved").
 """
@@ -19,10 +17,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from netcrier.core.admission import Admission, GroupKeys
+from netcrier.core.beacon_clock import BeaconClock
+from netcrier.core.deliveries import Deliveries
 from netcrier.core.delivery import Delivery, Receipt, State
 from netcrier.core.events import (
     Address,
-    Completed,
     Datagram,
     Enrolling,
     MasterEvent,
@@ -32,17 +31,11 @@ from netcrier.core.events import (
     Received,
 )
 from netcrier.core.outbox import OutLane
-from netcrier.core.pacing import (
-    BEACON_IDLE,
-    GATHER,
-    GATHER_NEXT,
-    DelayMeter,
-    beacon_delay,
-    receipt_slot,
-    receipt_window,
-)
+from netcrier.core.pacing import BEACON_IDLE, receipt_slot, receipt_window
+from netcrier.core.repeats import Repeats
 from netcrier.core.replay import CounterWindow
 from netcrier.core.roster import Node, Roster
+from netcrier.core.solicitor import Solicitor
 from netcrier.errors import DecodeError, UsageError
 from netcrier.ids import GroupId, MessageId
 from netcrier.wire import signed
@@ -50,16 +43,12 @@ from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.envelope import AgreementKey, Digest, Signer, master_id
 from netcrier.wire.header import UP_SIZE, read_front, read_up, seal_down, up_key
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import BODY_MAX, REPAIRS_MAX, REPAIRS_PER_ROUND
+from netcrier.wire.limits import BODY_MAX
 from netcrier.wire.message import Message, encode_message
 from netcrier.wire.report import LaneReport, decode_report, decode_request
 from netcrier.wire.signed import Head
 from netcrier.wire.solicit import Solicit, bitmaps, encode_solicit
 
-_BEACONS_REMEMBERED = 64
-_BEACONS_AT_BOOT = 7  # 10, 20 … 640 ms: the nodes learn a new boot at once
-_DELIVERIES_REMEMBERED = 10_000
-_CALLS_AFTER_BOOT = 6
 _T = TypeVar("_T")
 
 
@@ -106,23 +95,17 @@ class Speaker:
         self.roster = Roster()
         self.refused: Counter[str] = Counter()
         self.lanes = {lane.lane: lane for lane in lanes}
-        self.deliveries: dict[MessageId, Delivery] = {}
+        self.deliveries = Deliveries()
+        self.repaired = 0
         self.addresses: tuple[str, ...] = ()
         self.admission = Admission(me.group, me.group_name, me.signer, me.agreement, keys, self.roster, entropy)
         self._shelf = shelf
         self._counter = 0
-        self._meter = DelayMeter()
         self._events: deque[MasterEvent] = deque()
         self._out: list[Datagram] = []
-        self._beacon_at = 0.0
-        self._beacons, self._booting = 0, True
-        self._beacon_times: dict[int, float] = {}
-        self._open: dict[MessageId, Delivery] = {}
-        self._complete_ids: set[MessageId] = set()
-        self.repaired = 0
-        self._wanted: dict[MessageId, set[int]] = {}
-        self._gather_at: float | None = None
-        self._solicit_at: float | None = None
+        self._beacons = BeaconClock()
+        self._repeats = Repeats()
+        self._solicitor = Solicitor(self.roster, self.deliveries)
         self._readers: dict[Kind, Callable[[Received], None]] = {
             Kind.HELLO: self._on_hello,
             Kind.REPORT: self._on_report,
@@ -154,16 +137,15 @@ class Speaker:
 
     def publish(self, composed: Composed, now: float) -> None:
         """Send what is committed."""
-        self._track(Delivery(composed.id, composed.expected, now))
+        self.deliveries.track(Delivery(composed.id, composed.expected, now))
         self._out.append(Datagram(self._seal(Kind.MESSAGE, composed.plaintext), None))
-        self._beacons = 0
-        self._beacon_at = now + beacon_delay(0)
-        self._solicit_soon(now + self.window + self._meter.timeout)
+        self._beacons.message_sent(now)
+        self._solicitor.soon(now + self.window + self._solicitor.meter.timeout)
 
     def restore(self, delivery: Delivery, now: float) -> None:
         """A message of an earlier run, from the store."""
-        self._track(delivery)
-        self._solicit_soon(now + BEACON_IDLE)
+        self.deliveries.track(delivery)
+        self._solicitor.soon(now + BEACON_IDLE)
 
     def enlist(self, row: NodeRow) -> None:
         """A node from the store, or one whose row has changed."""
@@ -182,9 +164,7 @@ class Speaker:
     def forget(self, node: Node) -> None:
         """Expect nothing more from this node."""
         self.roster.remove(node)
-        for delivery in self.deliveries.values():
-            delivery.forget(node.row.index)
-        self._complete(list(self._open))
+        self._events.extend(self.deliveries.forget(node.row.index))
 
     def receive(self, got: Received) -> None:
         """One datagram from the network."""
@@ -211,16 +191,19 @@ class Speaker:
     @property
     def timer(self) -> float:
         """When `handle_timer` has something to do."""
-        return min(at for at in (self._beacon_at, self._gather_at, self._solicit_at) if at is not None)
+        times = (self._beacons.timer, self._repeats.timer, self._solicitor.timer)
+        return min(at for at in times if at is not None)
 
     def handle_timer(self, now: float, now_us: int) -> None:
         """Say what is due."""
-        if self._beacon_at <= now:
+        if self._beacons.timer <= now:
             self._say_beacon(now, now_us)
-        if self._gather_at is not None and self._gather_at <= now:
-            self._repeat(now)
-        if self._solicit_at is not None and self._solicit_at <= now:
-            self._solicit(now)
+        if self._repeats.timer is not None and self._repeats.timer <= now:
+            for identity, index in self._repeats.due(now):
+                self._say_again(identity, index)
+        if self._solicitor.timer is not None and self._solicitor.timer <= now:
+            for lane, sequence, indexes in self._solicitor.due(now, self.window):
+                self._say_solicit(lane, sequence, indexes)
 
     # What the network brings
 
@@ -232,7 +215,7 @@ class Speaker:
     def _on_report(self, got: Received) -> None:
         node, report = self._from_node(got.data, decode_report)
         self._fresh(node, report.counter, got.source, got.now, got.now_us)
-        sent = self._beacon_times.get(report.beacon_counter)
+        sent = self._beacons.left_at(report.beacon_counter)
         if sent is not None:
             node.rtt = max(0.0, got.now - sent - report.held_us / 1e6)
         node.drops = report.drops
@@ -240,7 +223,7 @@ class Speaker:
         if receipts:
             self._learn(node, receipts)
             self._events.append(ReceiptsIn(tuple(receipts)))
-            self._complete(dict.fromkeys(receipt.message for receipt in receipts))
+            self._events.extend(self.deliveries.completed(dict.fromkeys(receipt.message for receipt in receipts)))
 
     def _on_request(self, got: Received) -> None:
         node, request = self._from_node(got.data, decode_request)
@@ -248,14 +231,12 @@ class Speaker:
         lane = self.lanes.get(request.lane)
         if lane is None or request.term != self.me.term:
             raise DecodeError("other term")
-        for first, count in request.ranges:
-            for sequence in range(max(first, lane.lowest), min(first + count, lane.highest + 1)):
-                identity = MessageId(request.term, request.lane, sequence)
-                if identity not in self._wanted and len(self._wanted) >= REPAIRS_MAX:
-                    raise DecodeError("too many repairs")
-                self._wanted.setdefault(identity, set()).add(node.row.index)
-        if self._wanted and self._gather_at is None:
-            self._gather_at = got.now + GATHER
+        lacking = (
+            MessageId(request.term, request.lane, sequence)
+            for first, count in request.ranges
+            for sequence in range(max(first, lane.lowest), min(first + count, lane.highest + 1))
+        )
+        self._repeats.want(lacking, node.row.index, got.now)
 
     # How it decides
 
@@ -308,46 +289,18 @@ class Speaker:
             self.refused["rolled back"] += 1
         node.lanes[report.lane] = report
         steps = [(sequence, State.RECEIVED) for sequence, digest in report.extras if lane.digest_at(sequence) == digest]
-        open_numbers = [
-            id_.sequence for id_ in self._open if id_.lane == report.lane and id_.sequence <= report.received
-        ]
-        for sequence in open_numbers:
+        known = max(before.delivered if before else 0, lane.lowest - 1)
+        for sequence in range(known + 1, report.received + 1):
             steps.append((sequence, State.DELIVERED if sequence <= report.delivered else State.RECEIVED))
-        moves = (self._move(MessageId(self.me.term, report.lane, at), node, state, now) for at, state in steps)
+        index, move = node.row.index, self.deliveries.move
+        moves = (move(MessageId(self.me.term, report.lane, at), index, state, now) for at, state in steps)
         return [receipt for receipt in moves if receipt]
-
-    def _move(self, identity: MessageId, node: Node, state: State, now: float) -> Receipt | None:
-        delivery = self._open.get(identity)
-        return delivery.move(node.row.index, state, now) if delivery else None
 
     def _learn(self, node: Node, receipts: list[Receipt]) -> None:
         newest = receipts[-1]
         if not node.solicited:
             slot = receipt_slot(node.row.id, newest.message.sequence, self.window)
-            self._meter.observe(max(0.0, min(newest.after - slot, 1.0)))
-
-    def _complete(self, touched: Iterable[MessageId]) -> None:
-        """Say which of these messages every expected node has."""
-        for identity in touched:
-            delivery = self._open[identity]
-            if not delivery.outstanding and identity not in self._complete_ids:
-                self._complete_ids.add(identity)
-                self._events.append(Completed(identity, delivery.expected, delivery.last))
-            if not delivery.undelivered:
-                del self._open[identity]
-                self._complete_ids.discard(identity)
-
-    def _track(self, delivery: Delivery) -> None:
-        self.deliveries[delivery.message] = delivery
-        if delivery.undelivered:
-            self._open[delivery.message] = delivery
-            if not delivery.outstanding:
-                self._complete_ids.add(delivery.message)
-        while len(self.deliveries) > _DELIVERIES_REMEMBERED:
-            oldest = next(iter(self.deliveries))
-            del self.deliveries[oldest]
-            self._open.pop(oldest, None)
-            self._complete_ids.discard(oldest)
+            self._solicitor.meter.observe(max(0.0, min(newest.after - slot, 1.0)))
 
     # What it says
 
@@ -369,62 +322,17 @@ class Speaker:
         spans = tuple(lane.span() for lane in self.lanes.values())
         marks = Marks(spans, int(self.window * 1e6), presence, now_us, me.group_name)
         self._out.append(Datagram(encode_beacon(beacon, marks, keys.seal, me.signer), None))
-        self._beacon_times[head.counter] = now
-        if len(self._beacon_times) > _BEACONS_REMEMBERED:
-            del self._beacon_times[next(iter(self._beacon_times))]
-        self._beacons += 1
-        awaited = any(delivery.outstanding for delivery in self._open.values())
-        self._beacon_at = now + (beacon_delay(self._beacons) if awaited or self._booting else BEACON_IDLE)
-        self._booting &= self._beacons < _BEACONS_AT_BOOT
+        self._beacons.beacon_sent(head.counter, now, self.deliveries.awaited)
 
-    def _repeat(self, now: float) -> None:
-        for identity in list(self._wanted)[:REPAIRS_PER_ROUND]:
-            indexes = self._wanted.pop(identity)
-            plaintext = self._shelf.signed_message(identity)
-            if plaintext is None:
-                self.refused["no longer kept"] += 1
-                continue
-            node = self.roster.at(next(iter(indexes)))
-            to = node.address if node and len(indexes) == 1 else None
-            self._out.append(Datagram(self._seal(Kind.MESSAGE, plaintext), to))
-            self.repaired += 1
-        self._gather_at = now + GATHER_NEXT if self._wanted else None
-
-    def _solicit_soon(self, at: float) -> None:
-        if self._solicit_at is None or at < self._solicit_at:
-            self._solicit_at = at
-
-    def _solicit(self, now: float) -> None:
-        """Ask the nodes whose receipt is overdue; one that stays silent is asked ever more rarely."""
-        timeout = self._meter.timeout
-        asked: dict[int, set[int]] = {}
-        highest: dict[int, int] = {}
-        later: list[float] = []
-        for identity, delivery in self._open.items():
-            due = delivery.sent_at + self.window + timeout
-            for index in delivery.outstanding:
-                node = self.roster.at(index)
-                if node is None or not self._worth_asking(node, now):
-                    continue
-                at = max(due, node.solicit_at)
-                if at > now:
-                    later.append(at)
-                    continue
-                asked.setdefault(identity.lane, set()).add(index)
-                highest[identity.lane] = max(identity.sequence, highest.get(identity.lane, 0))
-        for lane, indexes in asked.items():
-            self._say_solicit(lane, highest[lane], indexes)
-            for index in indexes:
-                node = self.roster.at(index)
-                assert node
-                node.solicit_at = now + (self.window + timeout) * (1 << min(node.solicited, 6))
-                node.solicited += 1
-                later.append(node.solicit_at)
-        self._solicit_at = min(later, default=None)
-
-    def _worth_asking(self, node: Node, now: float) -> bool:
-        """Whether the node is here, or may have been here before this boot."""
-        return self.roster.here(node, now) or (node.heard_at is None and node.solicited < _CALLS_AFTER_BOOT)
+    def _say_again(self, identity: MessageId, index: int | None) -> None:
+        """Repeat a message to one node, or (None) to all."""
+        plaintext = self._shelf.signed_message(identity)
+        if plaintext is None:
+            self.refused["no longer kept"] += 1
+            return
+        node = self.roster.at(index) if index is not None else None
+        self._out.append(Datagram(self._seal(Kind.MESSAGE, plaintext), node.address if node else None))
+        self.repaired += 1
 
     def _say_solicit(self, lane: int, sequence: int, indexes: set[int]) -> None:
         alone = self.roster.at(next(iter(indexes))) if len(indexes) == 1 else None

@@ -159,7 +159,7 @@ def _status(app: App) -> MasterStatus:
 
 def _roster_row(app: App, node: Node) -> NodeRow:
     row = node.row
-    outstanding = sum(row.index in delivery.outstanding for delivery in app.speaker.deliveries.values())
+    outstanding = sum(row.index in delivery.outstanding for delivery in app.speaker.deliveries)
     return NodeRow(
         node=row.id.hex(),
         name=row.name,

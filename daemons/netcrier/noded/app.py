@@ -15,8 +15,9 @@ from typing import Any
 from netcrier.control.methods import NODED, AnyMethod
 from netcrier.control.types.shared import Reloaded
 from netcrier.core.events import Address, Enrolled, MasterBooted, Pin, Pinned
+from netcrier.core.greeting import Self
 from netcrier.core.inbox import Batch
-from netcrier.core.listener import Listener, Membership, Self
+from netcrier.core.listener import Listener, Membership
 from netcrier.errors import ConfigError, StoreError
 from netcrier.ids import MasterId
 from netcrier.noded import handlers, identity

@@ -198,7 +198,9 @@ def test_a_stolen_node_cannot_answer_for_another() -> None:
     net.run(1)
     assert net.master.refused["bad seal"] == 2
     index = net.rows[victim.listener.id].index
-    assert net.master.deliveries[sent.id].outstanding == {index}
+    delivery = net.master.deliveries.get(sent.id)
+    assert delivery
+    assert delivery.outstanding == {index}
     assert net.rows[victim.listener.id].address != thief.address[0]
 
 

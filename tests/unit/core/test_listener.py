@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netcrier.core.events import Received
+from netcrier.core.greeting import Self
 from netcrier.core.inbox import Lane
-from netcrier.core.listener import Listener, Membership, Self
+from netcrier.core.listener import Listener, Membership
 from netcrier.ids import GroupId
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.envelope import AgreementKey, Digest, SealKey, Signer

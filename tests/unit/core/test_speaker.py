@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from netcrier.core.deliveries import REMEMBERED
 from netcrier.core.delivery import Delivery
 from netcrier.core.events import Received
 from netcrier.core.pacing import GATHER_NEXT
@@ -65,7 +66,7 @@ def test_1024_messages_are_gathered_for_repetition_and_64_repeated_a_round() -> 
     assert net.master.refused == {"too many repairs": 1}
     now = net.master.timer
     for round_ in (1, 2):
-        net.master._repeat(now)
+        net.master.handle_timer(now, net.now_us)
         assert net.master.repaired == round_ * REPAIRS_PER_ROUND
         now += GATHER_NEXT
 
@@ -74,7 +75,8 @@ def test_a_request_outside_the_store_asks_for_nothing() -> None:
     net = enrolled()
     net.broadcast(b"one")
     ask(net, 1000, 2, 200)
-    assert (net.master._gather_at, net.master.refused.total()) == (None, 0)
+    net.run(1)
+    assert (net.master.repaired, net.master.refused.total()) == (0, 0)
     ask(net, 1001, 1, 1, term=2)
     assert net.master.refused == {"other term": 1}
 
@@ -90,7 +92,7 @@ def test_messages_of_old_are_forgotten_also_where_a_node_stays_away() -> None:
     net = enrolled()
     for number in range(10_010):
         net.master.restore(Delivery(MessageId(1, 0, number + 1), [0], 0.0), net.now)
-    assert len(net.master.deliveries) == len(net.master._open) == 10_000
+    assert len(list(net.master.deliveries)) == len(list(net.master.deliveries.open)) == REMEMBERED == 10_000
 
 
 def test_a_message_is_complete_when_the_last_node_that_lacked_it_is_forgotten() -> None:

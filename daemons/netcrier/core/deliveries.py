@@ -1,0 +1,79 @@
+"""All messages on their way: which receipts a report brings, which messages are complete, which nodes lack what.
+
+Rules: a message is open until every expected node has delivered it; at most REMEMBERED are kept, the oldest go first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from netcrier.core.delivery import Delivery, Receipt, State
+from netcrier.core.events import Completed
+from netcrier.ids import MessageId
+
+REMEMBERED: Final = 10_000
+"""Messages whose deliveries are kept in memory; the store has the others."""
+
+
+class Deliveries:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._all: dict[MessageId, Delivery] = {}
+        self._open: dict[MessageId, Delivery] = {}
+        self._complete: set[MessageId] = set()
+
+    def get(self, identity: MessageId) -> Delivery | None:
+        """The delivery of a message, where it is remembered."""
+        return self._all.get(identity)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter(self._all.values())
+
+    @property
+    def open(self) -> Iterable[Delivery]:
+        """Those that some node has not delivered, the oldest first."""
+        return self._open.values()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether some receipt is outstanding."""
+        return any(delivery.outstanding for delivery in self._open.values())
+
+    def track(self, delivery: Delivery) -> None:
+        """A message is sent, or comes back from the store."""
+        self._all[delivery.message] = delivery
+        if delivery.undelivered:
+            self._open[delivery.message] = delivery
+            if not delivery.outstanding:
+                self._complete.add(delivery.message)
+        while len(self._all) > REMEMBERED:
+            oldest = next(iter(self._all))
+            del self._all[oldest]
+            self._open.pop(oldest, None)
+            self._complete.discard(oldest)
+
+    def forget(self, index: int) -> list[Completed]:
+        """Nothing is expected from this node any more; what is complete by that."""
+        for delivery in self._all.values():
+            delivery.forget(index)
+        return self.completed(list(self._open))
+
+    def move(self, identity: MessageId, index: int, state: State, now: float) -> Receipt | None:
+        """A step of an open message; None where it tells nothing new."""
+        delivery = self._open.get(identity)
+        return delivery.move(index, state, now) if delivery else None
+
+    def completed(self, touched: Iterable[MessageId]) -> list[Completed]:
+        """Which of these open messages every expected node now has; each is said once."""
+        found = []
+        for identity in touched:
+            delivery = self._open[identity]
+            if not delivery.outstanding and identity not in self._complete:
+                self._complete.add(identity)
+                found.append(Completed(identity, delivery.expected, delivery.last))
+            if not delivery.undelivered:
+                del self._open[identity]
+                self._complete.discard(identity)
+        return found

@@ -1,0 +1,39 @@
+"""Repair requests, gathered for a few ms: what several nodes lack is repeated to all, the rest to the one that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from netcrier.core.pacing import GATHER, GATHER_NEXT
+from netcrier.errors import DecodeError
+from netcrier.ids import MessageId
+from netcrier.wire.limits import REPAIRS_MAX, REPAIRS_PER_ROUND
+
+
+class Repeats:
+    """What is to be repeated, and when the next round is."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[MessageId, set[int]] = {}
+        self.timer: float | None = None
+
+    def want(self, messages: Iterable[MessageId], index: int, now: float) -> None:
+        """The node with this index lacks these. DecodeError `too many repairs` beyond the limit; it asks again."""
+        try:
+            for identity in messages:
+                if identity not in self._wanted and len(self._wanted) >= REPAIRS_MAX:
+                    raise DecodeError("too many repairs")
+                self._wanted.setdefault(identity, set()).add(index)
+        finally:
+            if self._wanted and self.timer is None:
+                self.timer = now + GATHER
+
+    def due(self, now: float) -> list[tuple[MessageId, int | None]]:
+        """One round: messages, each with the index of the only node that lacks it, or None for everyone."""
+        round_ = list(self._wanted)[:REPAIRS_PER_ROUND]
+        found = []
+        for identity in round_:
+            indexes = self._wanted.pop(identity)
+            found.append((identity, indexes.pop() if len(indexes) == 1 else None))
+        self.timer = now + GATHER_NEXT if self._wanted else None
+        return found

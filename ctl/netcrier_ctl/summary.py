@@ -65,8 +65,8 @@ def _master(status: MasterStatus, now: float) -> list[str]:
 def _last_sent(last: LastMessage | None, now: float) -> str:
     if last is None:
         return "nothing sent yet"
-    time = f"in {milliseconds(last.complete_ms)}" if last.complete_ms is not None else f"{age(now - last.sent)} ago"
-    return f"last #{last.id}, {last.received:,} of {last.expected:,} {time}"
+    time = f" in {milliseconds(last.complete_ms)}" if last.complete_ms is not None else f", {age(now - last.sent)} ago"
+    return f"last #{last.id}, {last.received:,} of {last.expected:,}{time}"
 
 
 def _node(status: NodeStatus, now: float) -> list[str]:

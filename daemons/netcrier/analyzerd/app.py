@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from netcrier.analyzerd import engine
-from netcrier.analyzerd.capture.links import Choice, choose, links
+from netcrier.analyzerd.capture.links import Choice, choose
 from netcrier.analyzerd.capture.ring import Ring
 from netcrier.analyzerd.config import Config
 from netcrier.analyzerd.handlers import Handlers
@@ -18,6 +18,7 @@ from netcrier.control.methods import ANALYZERD
 from netcrier.control.types.shared import Reloaded
 from netcrier.errors import ConfigError
 from netcrier.runtime import program
+from netcrier.runtime.netlink import links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from netcrier.analyzerd.capture.links import Choice, choose
 from netcrier.analyzerd.capture.ring import Ring
 from netcrier.analyzerd.config import Config
 from netcrier.analyzerd.handlers import Handlers
-from netcrier.analyzerd.logs.conn import ConnLog
+from netcrier.analyzerd.logs.writer import LogWriter
 from netcrier.analyzerd.worker import Worker
 from netcrier.control.methods import ANALYZERD
 from netcrier.control.types.shared import Reloaded
@@ -38,7 +38,7 @@ class Analyzer:
         self.choice = Choice((), ())
         self.rates: dict[str, float] = {}
         """Packets a second by interface, over the last second."""
-        self.log: ConnLog | None = None
+        self.log: LogWriter | None = None
         self._pulse: asyncio.Task[None] | None = None
         self._handlers = Handlers(self)
 
@@ -59,7 +59,7 @@ class Analyzer:
         if not self.choice.captured:
             raise ConfigError("no interface to capture: none is up; name one with --interface or capture.interfaces")
         kernels = [self._kernel(name) for name in self.choice.captured]
-        self.log = ConnLog(self.place.log_dir / "conn.log", self.config.log.stdout)
+        self.log = LogWriter(self.place.log_dir, engine.LOGS, self.config.log.stdout)
         rings: list[Ring] = []
         try:
             for name in self.choice.captured:
@@ -68,7 +68,7 @@ class Analyzer:
             for ring in rings:
                 ring.close()
             raise
-        self.workers = [Worker(ring, kernel, self.log.append) for ring, kernel in zip(rings, kernels, strict=True)]
+        self.workers = [Worker(ring, kernel, self.log.put) for ring, kernel in zip(rings, kernels, strict=True)]
         for worker in self.workers:
             worker.start()
         self._pulse = asyncio.create_task(self._measure())

@@ -90,7 +90,7 @@ class Handlers:
         app = self._app
         found = [f"capture of {one.ring.interface} ended: {one.failure}" for one in app.workers if one.failure]
         if app.log and app.log.full:
-            found.append("The disk is full: conn lines are lost.")
+            found.append("The disk is full: lines of the logs are lost.")
         if dropped:
             found.append(f"{dropped} packets were dropped by the kernel: raise capture.blocks.")
         return found

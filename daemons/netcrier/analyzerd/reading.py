@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netcrier.analyzerd import engine
 from netcrier.analyzerd.capture import file
 from netcrier.errors import ConfigError, DecodeError
 
+if TYPE_CHECKING:
+    from io import FileIO
+
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_CONFIG = 78
-LOGS = ("conn",)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,22 +31,25 @@ def parser() -> argparse.ArgumentParser:
         default="count",
         help="packets with a wrong checksum: count and analyse, do not look, or drop",
     )
-    flags.add_argument("--logs", metavar="NAME,…", default=",".join(LOGS), help="which logs to write")
+    flags.add_argument("--logs", metavar="NAME,…", default=",".join(engine.LOGS), help="which logs to write")
     return flags
 
 
 def main(argv: list[str]) -> int:
     """0; 1 where the file was cut short or is no capture; 78 without the engine or for an unknown log."""
     flags = parser().parse_args(argv)
-    unknown = sorted(set(flags.logs.split(",")) - set(LOGS))
+    wanted = set(flags.logs.split(","))
+    unknown = sorted(wanted - set(engine.LOGS))
     try:
         if unknown:
-            raise ConfigError(f"no such log: {', '.join(unknown)} (there are: {', '.join(LOGS)})")
+            raise ConfigError(f"no such log: {', '.join(unknown)} (there are: {', '.join(engine.LOGS)})")
         kernel = engine.new_kernel(checksums=engine.Checksums[flags.checksums.upper()])
         flags.log_dir.mkdir(parents=True, exist_ok=True)
-        with (flags.log_dir / "conn.log").open("wb", buffering=0) as log:
-            for lines in file.read(kernel, flags.read):
-                log.write(lines)
+        with ExitStack() as files:
+            logs = {name: files.enter_context(_created(flags.log_dir / f"{name}.log")) for name in wanted}
+            for name, lines in file.read(kernel, flags.read):
+                if name in logs:
+                    logs[name].write(lines)
     except ConfigError as error:
         print(f"analyzerd: {error}", file=sys.stderr)
         return EXIT_CONFIG
@@ -53,3 +60,7 @@ def main(argv: list[str]) -> int:
         print(f"analyzerd: {error.filename or flags.read}: {error.strerror}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_DONE
+
+
+def _created(path: Path) -> FileIO:
+    return path.open("wb", buffering=0)

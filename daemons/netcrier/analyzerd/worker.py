@@ -10,10 +10,13 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from netcrier.analyzerd.engine import batches
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netcrier.analyzerd.capture.ring import Ring
+    from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
 WAIT_MS = 100
@@ -24,7 +27,7 @@ IDLE_LAG_NS = 1_000_000_000
 class Worker:
     """Captures one interface until it is stopped, then writes what it holds."""
 
-    def __init__(self, ring: Ring, kernel: Kernel, sink: Callable[[bytes], None]) -> None:
+    def __init__(self, ring: Ring, kernel: Kernel, sink: Callable[[str, bytes], None]) -> None:
         self.ring = ring
         self.kernel = kernel
         self.lock = threading.Lock()
@@ -59,8 +62,8 @@ class Worker:
         with self.lock:
             self.kernel.open(None)
             self.kernel.flush()
-            lines = self.kernel.take()
-        self._sink(lines)
+            written = list(batches(self.kernel))
+        self._hand_on(written)
 
     def _take(self) -> bool:
         """One block; whether there was one."""
@@ -69,9 +72,9 @@ class Worker:
             return False
         with self.lock:
             self.kernel.block(at, at + self.ring.block_size, link=self.ring.link, loopback=self.ring.loopback)
-            lines = self.kernel.take()
+            written = list(batches(self.kernel))
         self.ring.give_back()
-        self._sink(lines)
+        self._hand_on(written)
         return True
 
     def _idle(self) -> None:
@@ -80,5 +83,9 @@ class Worker:
             return
         with self.lock:
             self.kernel.clock(time.time_ns() - IDLE_LAG_NS)
-            lines = self.kernel.take()
-        self._sink(lines)
+            written = list(batches(self.kernel))
+        self._hand_on(written)
+
+    def _hand_on(self, written: list[Batch]) -> None:
+        for log, lines in written:
+            self._sink(log, lines)

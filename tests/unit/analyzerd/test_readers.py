@@ -23,7 +23,7 @@ FRAME = frames.udp(CLIENT, 4000, SERVER, 9999, b"data")
 def read(data: bytes) -> list[float]:
     """Times of the conn records of a file's bytes."""
     kernel = engine.new_kernel()
-    lines = b"".join(file.walk(kernel, memoryview(data)))
+    lines = b"".join(lines for _, lines in file.walk(kernel, memoryview(data)))
     kernel.flush()
     return [json.loads(line)["ts"] for line in (lines + kernel.take()).splitlines()]
 

@@ -1,4 +1,4 @@
-"""A capture file as conn lines: mapped, told apart by its first bytes, walked by the engine."""
+"""A capture file as log lines: mapped, told apart by its first bytes, walked by the engine."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import mmap
 from typing import TYPE_CHECKING
 
 from netcrier.analyzerd.capture import pcap, pcapng
+from netcrier.analyzerd.engine import batches
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
 
-def walk(kernel: Kernel, data: memoryview) -> Iterator[bytes]:
+def walk(kernel: Kernel, data: memoryview) -> Iterator[Batch]:
     """Feed the bytes of a capture file. Raises DecodeError as `pcap.walk` and `pcapng.walk`."""
     reader = pcapng if bytes(data[:4]) == pcapng.SECTION else pcap
     yield from reader.walk(kernel, data)
 
 
-def read(kernel: Kernel, path: Path) -> Iterator[bytes]:
-    """Conn lines of a whole file, those of what it still held at the end included.
+def read(kernel: Kernel, path: Path) -> Iterator[Batch]:
+    """The lines of a whole file, those of what it still held at the end included.
 
     Raises OSError, and DecodeError: after "truncated" the lines of what is whole have been yielded.
     """
@@ -41,6 +43,6 @@ def read(kernel: Kernel, path: Path) -> Iterator[bytes]:
                         raise
                     failure = error
     kernel.flush()
-    yield kernel.take()
+    yield from batches(kernel)
     if failure is not None:
         raise failure

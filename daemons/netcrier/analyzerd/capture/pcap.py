@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Literal
 
+from netcrier.analyzerd.engine import batches
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
 HEADER_SIZE = 24
@@ -47,8 +49,8 @@ class PcapHeader:
         return cls(order == ">", nanoseconds, link & 0xFFFF)
 
 
-def walk(kernel: Kernel, data: memoryview) -> Iterator[bytes]:
-    """Feed a whole pcap file; yields conn lines as they come.
+def walk(kernel: Kernel, data: memoryview) -> Iterator[Batch]:
+    """Feed a whole pcap file; yields lines as they come.
 
     Raises DecodeError("truncated") after the last whole record where the file is cut short.
     """
@@ -58,9 +60,8 @@ def walk(kernel: Kernel, data: memoryview) -> Iterator[bytes]:
         at = HEADER_SIZE
         while True:
             after = kernel.pcap(at, len(data), big=header.big, link=header.link, nanoseconds=header.nanoseconds)
-            if lines := kernel.take():
-                yield lines
-            elif after == at or after == len(data):
+            yield from batches(kernel)
+            if after == at:
                 break
             at = after
         if after < len(data):

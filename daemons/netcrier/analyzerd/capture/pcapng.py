@@ -9,11 +9,13 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Literal
 
+from netcrier.analyzerd.engine import batches
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
 SECTION = b"\x0a\x0d\x0d\x0a"
@@ -66,8 +68,8 @@ def _interface(kernel: Kernel, block: memoryview, order: Order) -> None:
         raise DecodeError("bad-block", str(error)) from None
 
 
-def walk(kernel: Kernel, data: memoryview) -> Iterator[bytes]:
-    """Feed a whole pcapng file; yields conn lines as they come.
+def walk(kernel: Kernel, data: memoryview) -> Iterator[Batch]:
+    """Feed a whole pcapng file; yields lines as they come.
 
     Raises DecodeError: "truncated" after the last whole block of a file that is cut short, "bad-block" or
     "bad-clock" at the first block that is not what it claims to be.
@@ -80,9 +82,9 @@ def walk(kernel: Kernel, data: memoryview) -> Iterator[bytes]:
             order, kind, size = _head(data, at, order)
             if kind in _PACKET_BLOCKS:
                 after = kernel.pcapng(at, len(data))
-                if lines := kernel.take():
-                    yield lines
-                elif after == at:
+                written = list(batches(kernel))
+                yield from written
+                if after == at and not written:
                     raise DecodeError("bad-block", "a packet block that contradicts itself")
                 at = after
                 continue

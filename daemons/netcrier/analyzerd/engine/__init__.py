@@ -11,10 +11,18 @@ from netcrier.analyzerd.ports import TCP_SERVERS, UDP_SERVERS
 from netcrier.errors import EngineMissingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netcrier.analyzerd.engine.kernel import Kernel
 
 MISSING = "built without the engine: install gcc and python3-dev, then reinstall"
 SEED_SIZE = 24
+
+LOGS = ("conn",)
+"""The logs whose lines a kernel writes, by name."""
+
+Batch = tuple[str, bytes]
+"""A log's name, and whole lines for it."""
 
 
 class Checksums(IntEnum):
@@ -49,3 +57,10 @@ def new_kernel(
         tcp_ports=TCP_SERVERS,
         udp_ports=UDP_SERVERS,
     )
+
+
+def batches(kernel: Kernel) -> Iterator[Batch]:
+    """What a kernel has written since the last call, log by log; nothing for a log without lines."""
+    for log in LOGS:
+        if lines := kernel.take(log):
+            yield log, lines

@@ -6,6 +6,7 @@ from typing import Final
 
 from netcrier.ids import GroupId
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
+from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import AgreementKey, SealKey, Signer, chained, digest, master_id, node_id
 from netcrier.wire.handshake import Answerer, Asker
 from netcrier.wire.header import FRONT_SIZE, UpHeader, seal_down, seal_up, up_key
@@ -65,6 +66,7 @@ REPORT: Final = Report(
     5, (LaneReport(0, 2, 1280, 1279, CHAIN, ((1282, digest(b"held")),)), LaneReport(1, 2, 7, 7, CHAIN)), 4, 1500, 3
 )
 REQUEST: Final = Request(6, 2, 0, ((1281, 1), (1283, 2)))
+CATCH_UP: Final = CatchUp(7, ((0, 2, 1280), (1, 2, 7)))
 TOKEN: Final = Token(GROUP, SIGNER.public, MASTER_KEY.public, 12346, TOKEN_ID, TOKEN_SECRET, "lab")
 
 
@@ -128,6 +130,12 @@ def request() -> bytes:
     return seal_up(UpHeader(Kind.REQUEST, GROUP, NODE, NODE_BOOT), upward_key(Kind.REQUEST), encode_request(REQUEST))
 
 
+def catch_up() -> bytes:
+    """CATCH_UP, sealed."""
+    key = upward_key(Kind.CATCH_UP)
+    return seal_up(UpHeader(Kind.CATCH_UP, GROUP, NODE, NODE_BOOT), key, encode_catch_up(CATCH_UP))
+
+
 def token() -> str:
     """TOKEN, as text."""
     return encode_token(TOKEN)
@@ -141,4 +149,5 @@ BUILDERS: Final = {
     Kind.HELLO: hello,
     Kind.REPORT: report,
     Kind.REQUEST: request,
+    Kind.CATCH_UP: catch_up,
 }

@@ -13,6 +13,7 @@ from netcrier.core.admission import GroupKeys
 from netcrier.core.delivery import Receipt
 from netcrier.core.events import (
     Address,
+    CatchUpWanted,
     Completed,
     Datagram,
     Enrolled,
@@ -30,6 +31,7 @@ from netcrier.core.listener import Listener, Membership
 from netcrier.core.outbox import OutLane
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.ids import LANES, GroupId, MessageId
+from netcrier.wire.catch_up import Frames
 from netcrier.wire.envelope import AgreementKey, Signer
 
 MASTER: Address = ("10.0.0.1", 12346)
@@ -59,6 +61,7 @@ class Node:
         self.lanes: tuple[Lane, ...] = ()
         self.journal: dict[MessageId, Arrival] = {}
         self.log: list[MessageId] = []
+        self.wanted: list[CatchUpWanted] = []
         self.start()
 
     def start(self) -> None:
@@ -69,7 +72,9 @@ class Node:
 
     def settle(self, now: float) -> None:
         """Do what the shell does: keep what events say, commit the batch, write the log."""
-        while self.listener.next_event() is not None:
+        while (event := self.listener.next_event()) is not None:
+            if isinstance(event, CatchUpWanted):
+                self.wanted.append(event)
             self.pin, self.membership = self.listener.pin, self.listener.membership
             self.lanes = self.listener.inbox.lanes
         while (batch := self.listener.take_batch()) is not None:
@@ -91,6 +96,8 @@ class Network:
         self.chance = random.Random(seed)
         self.lose: Callable[[bytes, bool], bool] = lambda _data, _up: self.chance.random() < loss
         self.now = 100.0
+        self.no_tcp = False
+        self.connections = 0
         self.shelf = Shelf()
         self.rows: dict[bytes, NodeRow] = {}
         self.receipts: list[Receipt] = []
@@ -161,6 +168,7 @@ class Network:
             self._carry_down(datagram)
         for node in self.nodes:
             node.settle(self.now)
+            self._connect(node)
             if node.listener.timer is not None and node.listener.timer <= self.now:
                 node.listener.handle_timer(self.now, self.now_us)
             for datagram in node.listener.datagrams_to_send():
@@ -168,6 +176,18 @@ class Network:
                 if not self.lose(datagram.data, True):
                     self._order += 1
                     self._flights.append((self.now + 1e-4, self._order, datagram.data, node.address, None))
+
+    def _connect(self, node: Node) -> None:
+        """Catch-up: a connection that loses nothing, or, with `no_tcp`, is never made."""
+        while node.wanted:
+            wanted, before = node.wanted.pop(), node.listener.received
+            if not self.no_tcp:
+                self.connections += 1
+                _, frames = self.master.catch_up(Received(wanted.ask, node.address, self.now, self.now_us))
+                for data in (datagram for one in frames for datagram in Frames().feed(one)):
+                    node.listener.receive(Received(data, MASTER, self.now, self.now_us))
+                    node.settle(self.now)
+            node.listener.caught_up(self.now, progressed=node.listener.received > before)
 
     def _carry_down(self, datagram: Datagram) -> None:
         self.sent.append(datagram.data)

@@ -20,6 +20,7 @@ from netcrier.wire.beacon import (
     open_marks,
     verify_beacon,
 )
+from netcrier.wire.catch_up import decode_catch_up, encode_catch_up
 from netcrier.wire.envelope import DIGEST_SIZE, KEY_SIZE, AgreementKey, Digest, Verifier
 from netcrier.wire.handshake import Answerer, Asker
 from netcrier.wire.header import (
@@ -89,6 +90,7 @@ DECODERS: Final[list[Callable[[bytes], object]]] = [
     decode_solicit,
     decode_report,
     decode_request,
+    decode_catch_up,
     decode_hello,
     read_welcome_front,
     answered,
@@ -99,6 +101,7 @@ PLAINTEXTS: Final = [
     datagrams.solicit_plaintext(),
     encode_report(datagrams.REPORT),
     encode_request(datagrams.REQUEST),
+    encode_catch_up(datagrams.CATCH_UP),
     encode_hello(datagrams.HELLO),
     *(build() for build in datagrams.BUILDERS.values()),
 ]
@@ -185,6 +188,7 @@ ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
     Kind.HELLO: accept_hello,
     Kind.REPORT: accept_up,
     Kind.REQUEST: accept_up,
+    Kind.CATCH_UP: accept_up,
 }
 
 

@@ -65,6 +65,14 @@ class MasterBooted:
 
 
 @dataclass(frozen=True, slots=True)
+class CatchUpWanted:
+    """The node lags far: connect to `master` by TCP, say `ask`, and feed what comes; then `Listener.caught_up`."""
+
+    master: Address
+    ask: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRow:
     """A node as the master keeps it on disk."""
 
@@ -121,5 +129,5 @@ class Completed:
     after: float
 
 
-NodeEvent = Pinned | Enrolled | MasterBooted
+NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted
 MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed

@@ -6,7 +6,7 @@ Theory of operation
   (`committed`, `delivered`). Only then is a report due, in the node's slot of the receipt window.
 - Every datagram ends as a state change or as a count in `refused`, by reason. Nothing the network brings raises.
 
-Left out: fragments, skips and catch-up over TCP (PROTOCOL.md, "Reserved").
+Left out: fragments and skips (PROTOCOL.md, "Reserved").
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from netcrier.core.events import Address, Datagram, Enrolled, MasterBooted, NodeEvent, Pin, Pinned, Received
+from netcrier.core.catch_up import PROGRESS_WITHIN, Backlog
+from netcrier.core.events import (
+    Address,
+    CatchUpWanted,
+    Datagram,
+    Enrolled,
+    MasterBooted,
+    NodeEvent,
+    Pin,
+    Pinned,
+    Received,
+)
 from netcrier.core.gaps import GapRequests
 from netcrier.core.greeting import Greeting, Self
 from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
@@ -26,6 +37,7 @@ from netcrier.errors import DecodeError
 from netcrier.ids import LANES, NodeId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, decode_beacon, open_marks, verify_beacon
+from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import SealKey, Verifier, node_id
 from netcrier.wire.header import open_down, read_front
 from netcrier.wire.hello import Welcome
@@ -86,6 +98,7 @@ class Listener:
         self._out: list[Datagram] = []
         self._greeting = Greeting(me, chance, entropy)
         self._upward = Upward(me.key, me.boot)
+        self._backlog = Backlog(chance)
         self._report_at: float | None = None
         self._presence_at: float | None = None
         self._presence = presence_interval(1)
@@ -169,8 +182,17 @@ class Listener:
             self._delivered[lane] = sequence
             self._report_in(now, 0.0 if self._report_at is None else 1.0)
 
+    def catching_up(self, now: float) -> None:
+        """The master's connection brings messages: they are not asked for by UDP meanwhile."""
+        self._gaps.hold(now, PROGRESS_WITHIN)
+
+    def caught_up(self, now: float, *, progressed: bool) -> None:
+        """The connection is gone; what still lacks is asked for by UDP."""
+        self._backlog.ended(now, progressed=progressed)
+        self._gaps.hold(now, 0.0)
+
     def next_event(self) -> NodeEvent | None:
-        """What the shell has to keep, in order."""
+        """What the shell has to keep or do, in order."""
         return self._events.popleft() if self._events else None
 
     def datagrams_to_send(self) -> list[Datagram]:
@@ -183,7 +205,7 @@ class Listener:
         """When `handle_timer` has something to do."""
         if not self._answering:
             return self._greeting.timer
-        times = (self._greeting.timer, self._report_at, self._presence_at, self._gaps.timer)
+        times = (self._greeting.timer, self._report_at, self._presence_at, self._gaps.timer, self._backlog.timer)
         return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
@@ -192,6 +214,8 @@ class Listener:
             self._say_hello(now)
         if not self._answering:
             return
+        if self._backlog.due(now):
+            self._ask_for_backlog(now)
         for lane, ranges in self._gaps.due(now):
             term = next(state.term for state in self.inbox.lanes if state.lane == lane)
             request = Request(self._upward.next_counter(), term, lane, ranges)
@@ -225,6 +249,8 @@ class Listener:
         self._presence = marks.presence_ms / 1000
         for span in marks.lanes:
             self._gaps.known(span.lane, span.highest, got.now)
+        if self._backlog.behind(self.behind, self._presence, got.now):
+            self.catching_up(got.now)
 
     def _on_message(self, got: Received) -> None:
         pin, verifier, plaintext = self._opened(got.data)
@@ -343,6 +369,14 @@ class Listener:
         at = now + delay
         if self._report_at is None or at < self._report_at:
             self._report_at = at
+
+    def _ask_for_backlog(self, now: float) -> None:
+        lanes = tuple((lane.lane, lane.term, lane.mark) for lane in self.inbox.lanes)
+        ask = encode_catch_up(CatchUp(self._upward.next_counter(), lanes))
+        numbers = (self.membership.term, self.membership.boot)
+        assert self._reply_to is not None
+        self._events.append(CatchUpWanted(self._reply_to, self._upward.seal(Kind.CATCH_UP, ask, numbers)))
+        self.catching_up(now)
 
     def _say_hello(self, now: float) -> None:
         if self.pin is None or self._reply_to is None:

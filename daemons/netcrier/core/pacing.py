@@ -26,6 +26,8 @@ TIMEOUT_MOST: Final = 1.0
 RETRY_FIRST: Final = 0.030
 RETRY_MOST: Final = 1.0
 HELLO_MOST: Final = 10.0
+CATCH_UP_FIRST: Final = 1.0
+CATCH_UP_MOST: Final = 30.0
 _SAMPLES = 256
 
 
@@ -65,6 +67,16 @@ def hello_delay(attempts: int, chance: float) -> float:
     if not attempts:
         return 0.05 * chance
     return min(0.2 * (1 << min(attempts, 10)), HELLO_MOST) * (0.5 + chance)
+
+
+def catch_up_splay(presence: float, chance: float) -> float:
+    """Before the first connection for a backlog: up to 0.2 s, and 1 s in a group of 10,000."""
+    return presence / 50 * chance
+
+
+def catch_up_delay(failures: int, chance: float) -> float:
+    """After so many failed connections in a row, at least one: 1 s, doubling to 30 s."""
+    return min(CATCH_UP_FIRST * (1 << min(failures - 1, 10)), CATCH_UP_MOST) * (0.75 + chance / 2)
 
 
 class DelayMeter:

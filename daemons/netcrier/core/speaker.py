@@ -6,13 +6,13 @@ Theory of operation
 - When and to whom is decided next door: beacon_clock.py, repeats.py, solicitor.py; who may join, in admission.py; what
   became of each message, in deliveries.py.
 
-Left out: fragments, skips, targets and catch-up over TCP (PROTOCOL.md, "Reserved").
+Left out: fragments, skips and targets (PROTOCOL.md, "Reserved").
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -40,6 +40,7 @@ from netcrier.errors import DecodeError, UsageError
 from netcrier.ids import GroupId, MessageId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
+from netcrier.wire.catch_up import CatchUp, decode_catch_up, frame
 from netcrier.wire.envelope import AgreementKey, Digest, Signer, master_id
 from netcrier.wire.header import UP_SIZE, read_front, read_up, seal_down, up_key
 from netcrier.wire.kinds import Kind
@@ -97,6 +98,8 @@ class Speaker:
         self.lanes = {lane.lane: lane for lane in lanes}
         self.deliveries = Deliveries()
         self.repaired = 0
+        self.caught_up = 0
+        """Messages sent to nodes that lagged far, over TCP."""
         self.addresses: tuple[str, ...] = ()
         self.admission = Admission(me.group, me.group_name, me.signer, me.agreement, keys, self.roster, entropy)
         self._shelf = shelf
@@ -178,6 +181,14 @@ class Speaker:
             reader(got)
         except DecodeError as error:
             self.refused[error.reason] += 1
+
+    def catch_up(self, got: Received) -> tuple[int, Iterator[bytes]]:
+        """A node that lags asks by TCP: its index, and the frames of what it lacks. DecodeError where it is refused."""
+        if read_front(got.data).kind is not Kind.CATCH_UP:
+            raise DecodeError("not for a master")
+        node, asked = self._from_node(got.data, decode_catch_up)
+        self._fresh(node, asked.counter, node.address, got.now, got.now_us)
+        return node.row.index, self._backlog(asked)
 
     def next_event(self) -> MasterEvent | None:
         """What the shell has to keep or tell, in order."""
@@ -261,11 +272,11 @@ class Speaker:
         node.keys[header.kind] = key
         return node, content
 
-    def _fresh(self, node: Node, counter: int, address: Address, now: float, now_us: int) -> None:
+    def _fresh(self, node: Node, counter: int, address: Address | None, now: float, now_us: int) -> None:
         """Refuse what is replayed; take note of where and when the node spoke."""
         if not node.counters.accept(counter):
             raise DecodeError("replayed")
-        if node.address != address:
+        if address is not None and node.address != address:
             node.address = address
             node.row = replace(node.row, address=address[0], seen_us=now_us)
             self._events.append(NodeChanged(node.row))
@@ -333,6 +344,18 @@ class Speaker:
         node = self.roster.at(index) if index is not None else None
         self._out.append(Datagram(self._seal(Kind.MESSAGE, plaintext), node.address if node else None))
         self.repaired += 1
+
+    def _backlog(self, asked: CatchUp) -> Iterator[bytes]:
+        """Frames of all after the marks, urgent ones first; also of what is sent meanwhile."""
+        for number, term, received in sorted(asked.lanes, reverse=True):
+            lane = self.lanes.get(number)
+            sequence = received + 1
+            while lane is not None and term == self.me.term and sequence <= lane.highest:
+                plaintext = self._shelf.signed_message(MessageId(term, number, sequence))
+                if plaintext is not None:
+                    self.caught_up += 1
+                    yield frame(self._seal(Kind.MESSAGE, plaintext))
+                sequence += 1
 
     def _say_solicit(self, lane: int, sequence: int, indexes: set[int]) -> None:
         alone = self.roster.at(next(iter(indexes))) if len(indexes) == 1 else None

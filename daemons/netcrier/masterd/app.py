@@ -24,6 +24,7 @@ from netcrier.errors import StoreError, UsageError
 from netcrier.ids import LANES, MessageId
 from netcrier.masterd import handlers, identity
 from netcrier.masterd.carriers import Carriers, choose, listed
+from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
 from netcrier.masterd.store import Store, Stored
@@ -50,6 +51,7 @@ class App:
     store: Store
     port: UdpPort
     carriers: Carriers
+    catch_up: CatchUpPort
 
     def __init__(self, config: Config, place: Place) -> None:
         self.config, self.place = config, place
@@ -87,6 +89,8 @@ class App:
         self._event_log = EventLog(JsonLog(path, stdout=config.log.stdout), self.speaker.roster, config.log.time)
         self._choose_carriers()
         self._pump = Pump(self.speaker, self.port, self._everyone, self._settle)
+        self.catch_up = CatchUpPort(self.speaker, self._pump.flush)
+        await self.catch_up.start(config.port)
         self._spawn(self._every(_CARRIERS_EVERY, self._choose_carriers))
         self._spawn(self._every(_PRUNE_EVERY, self._prune))
         _log.info("master %s, group %s, boot %d", self.speaker.id.hex()[:8], config.group, boot)
@@ -94,6 +98,7 @@ class App:
     async def stop(self) -> None:
         """Commit the receipts that are in."""
         self._pump.close()
+        await self.catch_up.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

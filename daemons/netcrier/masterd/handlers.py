@@ -152,7 +152,12 @@ def _status(app: App) -> MasterStatus:
             for w in app.carriers.ways
         ],
         window_ms=speaker.window * 1000,
-        counters={"repaired": speaker.repaired, "kernel drops": app.port.drops, **speaker.refused},
+        counters={
+            "repaired": speaker.repaired,
+            "caught up": speaker.caught_up,
+            "kernel drops": app.port.drops,
+            **speaker.refused,
+        },
         warnings=_warnings(app),
     )
 

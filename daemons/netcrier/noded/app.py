@@ -14,13 +14,14 @@ from typing import Any
 
 from netcrier.control.methods import NODED, AnyMethod
 from netcrier.control.types.shared import Reloaded
-from netcrier.core.events import Address, Enrolled, MasterBooted, Pin, Pinned
+from netcrier.core.events import Address, CatchUpWanted, Enrolled, MasterBooted, Pin, Pinned, Received
 from netcrier.core.greeting import Self
 from netcrier.core.inbox import Batch
 from netcrier.core.listener import Listener, Membership
-from netcrier.errors import ConfigError, StoreError
+from netcrier.errors import ConfigError, DecodeError, StoreError
 from netcrier.ids import MasterId
 from netcrier.noded import handlers, identity
+from netcrier.noded.catch_up import fetch
 from netcrier.noded.config import Config
 from netcrier.noded.journal import Entry, Journal
 from netcrier.noded.message_log import MessageLog
@@ -28,7 +29,7 @@ from netcrier.noded.trust import pin_of
 from netcrier.runtime.logs import JsonLog
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
-from netcrier.runtime.udp import Pump, UdpPort
+from netcrier.runtime.udp import Pump, UdpPort, clock_us
 from netcrier.wire.envelope import AgreementKey, master_id
 from netcrier.wire.hello import tags_fit
 from netcrier.wire.limits import NAME_MAX, TAGS_MAX, TAGS_SIZE_MAX
@@ -123,7 +124,7 @@ class App:
 
     async def join(self, pin: Pin) -> bool:
         """Follow the token's master; True where it is another than before."""
-        await asyncio.gather(*(task for task in self._tasks if task.get_name() == "commit"))
+        await self._committed()
         before = self.listener.pin
         changed = before is None or before.signing_key != pin.signing_key
         await self.writer.run(identity.keep_pin, self._identity_path, self.identity, pin)
@@ -153,6 +154,8 @@ class App:
                 case Enrolled(welcome):
                     _log.info("joined group %s as number %d", welcome.group_name, welcome.index)
                     self._spawn(self._keep_membership(listener.membership))
+                case CatchUpWanted():
+                    self._spawn(self._catch_up(event))
                 case MasterBooted(term, boot):
                     _log.info("master speaks with term %d, boot %d", term, boot)
                     self._spawn(self._keep_membership(listener.membership))
@@ -160,6 +163,27 @@ class App:
         batch = listener.take_batch()
         if batch:
             self._spawn(self._commit(batch), "commit")
+
+    async def _committed(self) -> None:
+        """Until no commit runs."""
+        while commits := [task for task in self._tasks if task.get_name() == "commit"]:
+            await asyncio.wait(commits)
+
+    async def _catch_up(self, wanted: CatchUpWanted) -> None:
+        """Feed what the master sends by TCP, no faster than it is committed."""
+        loop, listener = asyncio.get_running_loop(), self.listener
+        before = listener.received
+        try:
+            async for datagrams in fetch(wanted.master, wanted.ask):
+                for data in datagrams:
+                    listener.receive(Received(data, wanted.master, loop.time(), clock_us()))
+                self._pump.flush()
+                await self._committed()
+                listener.catching_up(loop.time())
+        except (OSError, TimeoutError, DecodeError) as error:
+            _log.info("catch-up from %s by TCP ended early: %s", wanted.master[0], error or type(error).__name__)
+        listener.caught_up(loop.time(), progressed=listener.received > before)
+        self._pump.flush()
 
     async def _commit(self, batch: Batch) -> None:
         loop = asyncio.get_running_loop()

@@ -1,7 +1,6 @@
 """The numbers of datagram kinds. Append-only: a number never gets a second meaning, an unknown one is refused, counted.
 
-Version 1 (Netcrier 0.1) has BEACON, MESSAGE, SOLICIT, WELCOME, HELLO, REPORT and REQUEST. The reserved kinds have their
-layout in PROTOCOL.md and no decoder yet: version 1 refuses them as `reserved kind`.
+The reserved kinds have a sketch of their layout in PROTOCOL.md and no decoder yet: they are refused as `reserved kind`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ class Kind(IntEnum):
     REPORT = 0x42
     REQUEST = 0x43
     ANSWER = 0x44  # reserved: a node's answer to a query
+    CATCH_UP = 0x46
 
 
 RESERVED: Final = frozenset({Kind.SKIP, Kind.BLOCK, Kind.FRAGMENT, Kind.PARITY, Kind.ANSWER})
-UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER})
+UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.CATCH_UP})

@@ -64,3 +64,15 @@ REPAIRS_PER_ROUND: Final = 64
 
 HELLO_SIZE: Final = 640
 """Bytes of every hello, padded: no asker gets an answer longer than its question."""
+
+CATCH_UP_LAG: Final = 256
+"""Numbers that a node lacks before it asks for them over TCP. Fewer are repaired by UDP, where all share an answer."""
+
+CATCH_UP_CLIENTS: Final = 64
+"""Connections for catch-up at a time. Beyond, the master closes at once; the node comes again later."""
+
+CATCH_UP_STRANGERS: Final = 16
+"""Connections that have not yet said who they are. Beyond, the master closes at once."""
+
+CATCH_UP_CHUNK: Final = 65536
+"""Bytes that a master puts into, and a node takes from, a connection before it looks whether the other side follows."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from netcrier.core.events import Pin
+from netcrier.core.events import CatchUpWanted, Pin, Received
 from netcrier.core.outbox import OutLane
+from netcrier.errors import DecodeError
 from netcrier.ids import GroupId, MessageId
 from netcrier.wire.envelope import Signer
 from netcrier.wire.header import UP_SIZE, UpHeader, read_front, seal_up, up_key
 from netcrier.wire.kinds import Kind
+from netcrier.wire.limits import CATCH_UP_LAG
 from netcrier.wire.report import LaneReport, Report, encode_report
 
-from tests.network import Network
+from tests.network import MASTER, Network
 
 
 def enrolled(nodes: int, seed: int, loss: float = 0.0) -> Network:
@@ -61,6 +63,45 @@ def test_a_node_that_was_down_gets_what_it_missed_in_order() -> None:
     net.nodes.append(away)
     net.run(10, until=lambda: len(net.completed) == 300)
     assert away.log == sent
+
+
+@pytest.mark.parametrize("no_tcp", [False, True])
+def test_a_node_that_lags_far_catches_up_also_where_no_connection_is_made(no_tcp: bool) -> None:
+    net = enrolled(3, seed=3)
+    net.no_tcp = no_tcp
+    away = net.nodes.pop()
+    sent = [net.broadcast(b"x", lane=number % 2).id for number in range(1000)]
+    net.run(5)
+    away.start()
+    net.nodes.append(away)
+    net.run(10, until=lambda: len(net.completed) == 1000)
+    assert [identity for identity in away.log if identity.lane == 0] == sent[::2]
+    assert [identity for identity in away.log if identity.lane == 1] == sent[1::2]
+    assert net.master.caught_up == (0 if no_tcp else 1000)
+    assert net.connections == (0 if no_tcp else 1)
+
+
+def test_a_few_numbers_are_repaired_without_a_connection() -> None:
+    net = enrolled(2, seed=12)
+    away = net.nodes.pop()
+    for _ in range(CATCH_UP_LAG - 1):
+        net.broadcast(b"x")
+    net.run(1)
+    away.start()
+    net.nodes.append(away)
+    net.run(10, until=lambda: len(net.completed) == CATCH_UP_LAG - 1)
+    assert (len(away.log), net.connections) == (CATCH_UP_LAG - 1, 0)
+
+
+def test_a_recorded_catch_up_brings_nothing() -> None:
+    net = enrolled(1, seed=13)
+    node = net.nodes[0].listener
+    node._ask_for_backlog(net.now)
+    wanted = node.next_event()
+    assert isinstance(wanted, CatchUpWanted)
+    net.master.catch_up(Received(wanted.ask, MASTER, net.now, net.now_us))
+    with pytest.raises(DecodeError, match="replayed"):
+        net.master.catch_up(Received(wanted.ask, MASTER, net.now, net.now_us))
 
 
 def test_a_master_that_starts_again_goes_on_with_the_next_number() -> None:

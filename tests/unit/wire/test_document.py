@@ -18,7 +18,9 @@ from tests import datagrams
 DOCUMENT: Final = (Path(__file__).parents[3] / "PROTOCOL.md").read_text()
 PACKAGE: Final = Path(netcrier.__file__).parent
 SOURCE: Final = "\n".join(
-    path.read_text() for layer in ("wire", "core") for path in sorted((PACKAGE / layer).glob("*.py"))
+    path.read_text()
+    for layer in ("wire", "core", "masterd", "noded")
+    for path in sorted((PACKAGE / layer).glob("*.py"))
 )
 REASONS: Final = sorted(
     set(re.findall(r'DecodeError\("([a-z ]+)"', SOURCE))
@@ -74,6 +76,7 @@ def test_every_kind_has_its_number(kind: Kind) -> None:
         ("REPORT", 0, UP_SIZE + 12),
         ("REPORT", 1, 25),
         ("REQUEST", 0, len(encode_request(datagrams.REQUEST)) - 20),
+        ("CATCH_UP", 0, 9),
         ("Join token", 0, 114),
     ],
 )

@@ -20,6 +20,7 @@ def test_no_number_changes_its_meaning() -> None:
         "REPORT": 0x42,
         "REQUEST": 0x43,
         "ANSWER": 0x44,
+        "CATCH_UP": 0x46,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 from netcrier.wire.beacon import decode_beacon, open_marks, verify_beacon
+from netcrier.wire.catch_up import decode_catch_up
 from netcrier.wire.envelope import Verifier
 from netcrier.wire.handshake import Answerer
 from netcrier.wire.header import FRONT_SIZE, UP_SIZE, UpHeader, open_down, read_front, read_up
@@ -94,6 +95,12 @@ def test_the_frozen_request_is_read() -> None:
     data = frozen(Kind.REQUEST)
     assert read_up(data) == UpHeader(Kind.REQUEST, datagrams.GROUP, datagrams.NODE, datagrams.NODE_BOOT)
     assert decode_request(datagrams.upward_key(Kind.REQUEST).open(data, UP_SIZE)) == datagrams.REQUEST
+
+
+def test_the_frozen_catch_up_is_read() -> None:
+    data = frozen(Kind.CATCH_UP)
+    assert read_up(data) == UpHeader(Kind.CATCH_UP, datagrams.GROUP, datagrams.NODE, datagrams.NODE_BOOT)
+    assert decode_catch_up(datagrams.upward_key(Kind.CATCH_UP).open(data, UP_SIZE)) == datagrams.CATCH_UP
 
 
 def test_no_answer_is_longer_than_its_question() -> None:

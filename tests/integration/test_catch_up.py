@@ -1,0 +1,39 @@
+"""A node that comes back after many messages, with real processes: over TCP, in order, once; also where TCP is shut."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from netcrier_ctl.lab import Lab
+
+from tests.site import Site, eventually
+
+MISSED = 1000
+
+
+@pytest.mark.parametrize("way", ["tcp", "udp"])
+def test_a_node_away_for_1000_messages_has_them_all_in_order_soon_after_its_return(tmp_path: Path, way: str) -> None:
+    with Lab(["master", "node1", "node2"]) as lab:
+        here = Site(lab, tmp_path)
+        here.start_master()
+        here.start_node("node1")
+        here.start_node("node2")
+        here.wait_enrolled()
+        if way == "udp":
+            lab.run("master", ["nft", "add", "table", "inet", "shut"])
+            lab.run("master", ["nft", "add", "chain", "inet", "shut", "in", "{ type filter hook input priority 0; }"])
+            lab.run("master", ["nft", "add", "rule", "inet", "shut", "in", "tcp", "dport", "12346", "drop"])
+        here.nodes["node2"].stop()
+        for number in range(MISSED):
+            here.broadcast(b"%d" % number)
+        here.nodes["node2"].start()
+        back = time.monotonic()
+        eventually(lambda: here.sequences("node2") == list(range(1, MISSED + 1)), "node2 has them all")
+        print(f"complete {time.monotonic() - back:.2f} s after the return")
+        here.wait_received(MISSED)
+        counters = here.master_status().counters
+        assert counters["caught up"] == (MISSED if way == "tcp" else 0)
+        if way == "udp":
+            assert counters["repaired"] >= MISSED

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "reload": "read the configuration again",
         "api": "the methods of the control sockets",
         "version": "the versions of netctl and of the daemons",
+        "simulate": "measure many nodes in a private network",
         "demo": "master, nodes and analyzer in a private network",
     }
 )

@@ -6,6 +6,7 @@ more than 254 hosts.
 """
 
 from netcrier_ctl.lab.network import HUB, Lab
+from netcrier_ctl.lab.nursery import Nursery
 from netcrier_ctl.lab.process import Process
 
-__all__ = ["HUB", "Lab", "Process"]
+__all__ = ["HUB", "Lab", "Nursery", "Process"]

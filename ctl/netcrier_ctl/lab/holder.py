@@ -1,8 +1,8 @@
 """Process 1 of a lab: it keeps the hosts' network namespaces open and takes everything down when it ends.
 
-Run as a file, with the standard library only: `python -I -S holder.py SCRATCH HOSTS`.
+Run as a file, with the standard library only: `python -I -S holder.py HOSTS DIRECTORY...`.
 Rules: standard input is the lab's end of a pipe; when that closes (the lab ended, was killed or crashed) every process
-of the namespace is killed, SCRATCH is removed and the holder ends, and with it the namespaces.
+of the namespace is killed, the directories are removed and the holder ends, and with it the namespaces.
 Standard output carries one JSON line when all namespaces stand: {"pid": outer pid, "hosts": [descriptor, ...]}.
 """
 
@@ -47,14 +47,15 @@ def reap() -> None:
         pass
 
 
-def take_down(scratch: Path) -> None:
-    """Kill what runs here, then remove the scratch directory; a process that still writes gets a second try."""
+def take_down(directories: list[str]) -> None:
+    """Kill what runs here, then remove the directories; a process that still writes gets a second try."""
     for _ in range(50):
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
         reap()
-        shutil.rmtree(scratch, ignore_errors=True)
-        if not scratch.exists():
+        for directory in directories:
+            shutil.rmtree(directory, ignore_errors=True)
+        if not any(map(os.path.exists, directories)):
             return
         time.sleep(0.02)
 
@@ -63,7 +64,7 @@ def main() -> None:
     """Open the namespaces, say so, wait for the end of standard input."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    scratch, count = Path(sys.argv[1]), int(sys.argv[2])
+    count, directories = int(sys.argv[1]), sys.argv[2:]
     # /proc is the outer one, so its `self` is the pid that the lab sees.
     answer = {"pid": int(str(Path("/proc/self").readlink())), "hosts": host_namespaces(count)}
     sys.stdout.write(json.dumps(answer) + "\n")
@@ -73,7 +74,7 @@ def main() -> None:
         if readable and not os.read(0, 4096):
             break
         reap()
-    take_down(scratch)
+    take_down(directories)
 
 
 if __name__ == "__main__":

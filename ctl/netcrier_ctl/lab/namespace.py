@@ -39,19 +39,26 @@ def tool(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A running holder: `runner` is its parent (unshare), `pid` the holder itself, `hosts` its descriptors."""
+    """A running holder: `runner` is its parent (unshare), `pid` the holder itself, `hosts` its descriptors.
+
+    `sockets` has a short path, as the address of a Unix-domain socket must; `scratch` may be anywhere. Both go with it.
+    """
 
     runner: subprocess.Popen[bytes]
     pid: int
     hosts: tuple[int, ...]
     scratch: Path
+    sockets: Path
     user: bool
+
+    def namespace(self, host: int | None) -> str:
+        """The path of the network namespace of host number `host`; None is the hub."""
+        return f"/proc/{self.pid}/ns/net" if host is None else f"/proc/{self.pid}/fd/{self.hosts[host]}"
 
     def enter(self, host: int | None) -> list[str]:
         """The words before a command that shall run in host number `host`; None is the hub."""
-        net = f"/proc/{self.pid}/ns/net" if host is None else f"/proc/{self.pid}/fd/{self.hosts[host]}"
         user = ["--user", "--preserve-credentials"] if self.user else []
-        return [tool("nsenter"), "--target", str(self.pid), *user, "--pid", f"--net={net}", "--"]
+        return [tool("nsenter"), "--target", str(self.pid), *user, "--pid", f"--net={self.namespace(host)}", "--"]
 
     def close(self) -> None:
         """Close the pipe and wait until the holder has taken everything down."""
@@ -63,28 +70,32 @@ class Holder:
             self.runner.kill()  # --kill-child takes the holder along, and the kernel what is below it
             self.runner.wait()
         finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            _remove(self.scratch, self.sockets)
 
 
-def open_holder(hosts: int) -> Holder:
-    """Start a holder with so many hosts' namespaces. Raises CapabilityError where the machine allows none."""
+def open_holder(hosts: int, place: Path | None = None) -> Holder:
+    """Start a holder with so many hosts' namespaces, and a scratch directory in `place`.
+
+    Raises CapabilityError where the machine allows none.
+    """
     complaints = []
     for user in (False, True) if os.geteuid() == 0 else (True,):
-        started = _start(hosts, user)
+        started = _start(hosts, user, place)
         if isinstance(started, Holder):
             return started
         complaints.append(started)
     raise CapabilityError(f"no private network can be made here: {'; '.join(complaints)}\n{_remedy()}")
 
 
-def _start(hosts: int, user: bool) -> Holder | str:
+def _start(hosts: int, user: bool, place: Path | None) -> Holder | str:
     """One attempt; what unshare or the holder complained of where it fails."""
-    scratch = Path(tempfile.mkdtemp(prefix="netcrier-lab-"))
+    scratch = Path(tempfile.mkdtemp(prefix="netcrier-lab-", dir=place))
+    sockets = Path(tempfile.mkdtemp(prefix="netcrier-run-"))
     words = [tool("unshare"), "--net", "--pid", "--fork", "--kill-child"]
     words += ["--user", "--map-root-user"] if user else []
     script = Path(__file__).with_name("holder.py")
     runner = subprocess.Popen(
-        [*words, "--", sys.executable, "-I", "-S", str(script), str(scratch), str(hosts)],
+        [*words, "--", sys.executable, "-I", "-S", str(script), str(hosts), str(scratch), str(sockets)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -98,15 +109,20 @@ def _start(hosts: int, user: bool) -> Holder | str:
     if line:
         runner.stderr.close()
         answer = json.loads(line)
-        return Holder(runner, answer["pid"], tuple(answer["hosts"]), scratch, user)
+        return Holder(runner, answer["pid"], tuple(answer["hosts"]), scratch, sockets, user)
     runner.kill()
     complaint = runner.stderr.read().decode(errors="replace").strip().splitlines()
     runner.stderr.close()
     assert runner.stdin is not None
     runner.stdin.close()
     runner.wait()
-    shutil.rmtree(scratch, ignore_errors=True)
+    _remove(scratch, sockets)
     return complaint[-1] if complaint else f"no answer within {START_LIMIT:.0f} s"
+
+
+def _remove(*directories: Path) -> None:
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _remedy() -> str:

@@ -42,18 +42,20 @@ table bridge lab {{
 class Lab:
     """A network that lives as long as the `with` block, and never longer than the process that opened it."""
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    def __init__(self, hosts: Sequence[str], place: Path | None = None) -> None:
+        """`place`: where the scratch directory is made; by default where temporary files go."""
         if len(set(hosts)) != len(hosts) or HUB in hosts:
             raise UsageError(f"host names of a lab are unique and none is {HUB!r}")
         if len(hosts) > HOST_LIMIT:
             raise UsageError(f"a lab has at most {HOST_LIMIT} hosts")
         self.hosts = tuple(hosts)
+        self._place = place
         self._numbers = {name: number for number, name in enumerate(hosts)}
         self._holder: Holder | None = None
         self._processes: list[Process] = []
 
     def __enter__(self) -> Lab:
-        self._holder = open_holder(len(self.hosts))
+        self._holder = open_holder(len(self.hosts), self._place)
         try:
             self._wire()
         except BaseException:
@@ -81,6 +83,11 @@ class Lab:
         return self._open.scratch
 
     @property
+    def sockets(self) -> Path:
+        """A directory with a short path, for Unix-domain sockets; it goes as the scratch directory does."""
+        return self._open.sockets
+
+    @property
     def user_namespace(self) -> bool:
         """Whether the lab stands in a user namespace (made without root)."""
         return self._open.user
@@ -88,6 +95,14 @@ class Lab:
     def address(self, host: str) -> str:
         """The IPv4 address of a host."""
         return f"{NETWORK}.{self._number(host) + 1}"
+
+    def enter(self, host: str) -> list[str]:
+        """The words before a command that shall run on a host."""
+        return self._open.enter(None if host == HUB else self._number(host))
+
+    def namespace(self, host: str) -> str:
+        """The path of a host's network namespace."""
+        return self._open.namespace(None if host == HUB else self._number(host))
 
     def spawn(
         self,
@@ -100,7 +115,7 @@ class Lab:
     ) -> Process:
         """Start a program on a host. `env` is added to the caller's environment; standard input is empty."""
         runner = subprocess.Popen(
-            [*self._enter(host), *words],
+            [*self.enter(host), *words],
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -122,7 +137,7 @@ class Lab:
     ) -> subprocess.CompletedProcess[str]:
         """Run a program on a host to its end, with `text` on standard input; output is captured."""
         return subprocess.run(
-            [*self._enter(host), *words],
+            [*self.enter(host), *words],
             env={**os.environ, **(env or {})},
             input=text or "",
             capture_output=True,
@@ -178,9 +193,6 @@ class Lab:
         done = self.run(host, words, text=text)
         if done.returncode:
             raise NetcrierError(f"{Path(words[0]).name} failed on {host}: {done.stderr.strip()}")
-
-    def _enter(self, host: str) -> list[str]:
-        return self._open.enter(None if host == HUB else self._number(host))
 
     def _number(self, host: str) -> int:
         try:

@@ -6,6 +6,7 @@ have said already bears `"again": true`.
 
 from __future__ import annotations
 
+import time
 from hashlib import sha256
 
 import msgspec
@@ -43,6 +44,8 @@ class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """Bytes of the body."""
     sha256: str
     """Hex, of the body."""
+    logged: float | str
+    """When this line was written: `delivered` from then on."""
     text: str | None = None
     """The body where it is UTF-8."""
     body_b64: bytes | None = None
@@ -51,8 +54,8 @@ class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """An earlier run may have written this message to standard output."""
 
 
-def line_of(entry: Entry, clock: Clock = "epoch", again: bool = False) -> MessageLine:
-    """The entry as it is logged."""
+def line_of(entry: Entry, logged: float, clock: Clock = "epoch", again: bool = False) -> MessageLine:
+    """The entry as it is logged; `logged` is now, in epoch seconds."""
     text: str | None
     try:
         text, raw = entry.body.decode(), None
@@ -62,7 +65,8 @@ def line_of(entry: Entry, clock: Clock = "epoch", again: bool = False) -> Messag
     return MessageLine(
         stamp(entry.received_us / 1e6, clock), "message", entry.n,
         str(identity), identity.term, identity.lane, identity.sequence, entry.master.hex(), entry.trust,
-        stamp(entry.sent_us / 1e6, clock), len(entry.body), sha256(entry.body).hexdigest(), text, raw, again,
+        stamp(entry.sent_us / 1e6, clock), len(entry.body), sha256(entry.body).hexdigest(), stamp(logged, clock),
+        text, raw, again,
     )  # fmt: skip
 
 
@@ -83,7 +87,7 @@ class MessageLog:
         while entries := self._journal.entries(self._journal.logged, _BATCH):
             for entry in entries:
                 again = not self._on_disk and entry.n <= self._before
-                if not self._log.append(msgspec.json.encode(line_of(entry, self._clock, again))):
+                if not self._log.append(msgspec.json.encode(line_of(entry, time.time(), self._clock, again))):
                     return written
                 self._journal.logged = entry.n
                 written.append(entry)

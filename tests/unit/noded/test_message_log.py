@@ -75,5 +75,5 @@ def test_a_rotation_repeats_nothing(journal: Journal, tmp_path: Path) -> None:
 
 def test_a_body_that_is_not_text_is_logged_as_base64() -> None:
     entry = Entry(1, MASTER, MessageId(1, 1, 7), b"\xff\x00", 1_500_000, 2_500_000, "token")
-    line = line_of(entry)
+    line = line_of(entry, logged=1_700_000_001.5)
     assert (line.id, line.text, line.body_b64, line.ts, line.sent) == ("u7", None, b"\xff\x00", 2.5, 1.5)

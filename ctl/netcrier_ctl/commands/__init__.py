@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "messages": "messages received here, or sent by the master",
         "logs": "the daemons' JSON logs",
         "flows": "conversations that the analyzer saw",
+        "inspect": "packets of a capture file, layer by layer",
         "token": "make a join token; closes an open group",
         "join": "follow the master that a join token names",
         "config": "the configuration in force",

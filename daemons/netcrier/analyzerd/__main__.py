@@ -1,4 +1,4 @@
-"""The program `analyzerd`: `--read FILE` analyses and exits, otherwise the daemon runs."""
+"""The program `analyzerd`: `--read FILE` analyses and `--inspect FILE` shows, then exit; otherwise the daemon runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import sys
 def main(argv: list[str] | None = None) -> int:
     """The exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    if any(argument == "--read" or argument.startswith("--read=") for argument in arguments):
+    words = {argument.partition("=")[0] for argument in arguments}
+    if "--read" in words:
         from netcrier.analyzerd.reading import main as read
 
         return read(arguments)
+    if "--inspect" in words:
+        from netcrier.analyzerd.inspecting import main as inspect
+
+        return inspect(arguments)
     from netcrier.analyzerd.app import main as serve
 
     return serve(arguments)

@@ -6,6 +6,7 @@ are passed over. Left out: options other than the clock's, decryption secrets.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Literal
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from netcrier.analyzerd.engine.kernel import Kernel
 
 SECTION = b"\x0a\x0d\x0d\x0a"
-_BLOCK_SECTION = 0x0A0D0D0A
-_BLOCK_INTERFACE = 1
-_PACKET_BLOCKS = frozenset({2, 3, 6})
+BLOCK_SECTION = 0x0A0D0D0A
+BLOCK_INTERFACE = 1
+PACKET_BLOCKS = frozenset({2, 3, 6})
 _OPTION_RESOLUTION = 9
 _OPTION_OFFSET = 14
 _SMALLEST_BLOCK = 12
@@ -57,13 +58,28 @@ def _clock(options: memoryview, order: Order) -> tuple[int, int]:
     return resolution, offset
 
 
-def _interface(kernel: Kernel, block: memoryview, order: Order) -> None:
-    if len(block) < 20:
-        raise DecodeError("bad-block", "an interface without its fields")
-    link, snap = Struct(f"{order}HxxI").unpack_from(block, 8)
-    resolution, offset = _clock(block[16:-4], order)
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """An interface description: link type (LINKTYPE_ number), snap length (0: none), ticks a second, nanoseconds."""
+
+    link: int
+    snap: int
+    resolution: int
+    offset: int
+
+    @classmethod
+    def parse(cls, block: memoryview, order: Order) -> Interface:
+        """Raises DecodeError("bad-block" or "bad-clock")."""
+        if len(block) < 20:
+            raise DecodeError("bad-block", "an interface without its fields")
+        link, snap = Struct(f"{order}HxxI").unpack_from(block, 8)
+        resolution, offset = _clock(block[16:-4], order)
+        return cls(link, snap, resolution, offset)
+
+
+def _add(kernel: Kernel, one: Interface) -> None:
     try:
-        kernel.add_interface(link, resolution, offset, snap)
+        kernel.add_interface(one.link, one.resolution, one.offset, one.snap)
     except ValueError as error:
         raise DecodeError("bad-block", str(error)) from None
 
@@ -79,8 +95,8 @@ def walk(kernel: Kernel, data: memoryview) -> Iterator[Batch]:
     at = 0
     try:
         while at < len(data):
-            order, kind, size = _head(data, at, order)
-            if kind in _PACKET_BLOCKS:
+            order, kind, size = head(data, at, order)
+            if kind in PACKET_BLOCKS:
                 after = kernel.pcapng(at, len(data))
                 written = list(batches(kernel))
                 yield from written
@@ -88,16 +104,16 @@ def walk(kernel: Kernel, data: memoryview) -> Iterator[Batch]:
                     raise DecodeError("bad-block", "a packet block that contradicts itself")
                 at = after
                 continue
-            if kind == _BLOCK_SECTION:
+            if kind == BLOCK_SECTION:
                 kernel.section(big=order == ">")
-            elif kind == _BLOCK_INTERFACE:
-                _interface(kernel, data[at : at + size], order)
+            elif kind == BLOCK_INTERFACE:
+                _add(kernel, Interface.parse(data[at : at + size], order))
             at += size
     finally:
         kernel.open(None)
 
 
-def _head(data: memoryview, at: int, order: Order) -> tuple[Order, int, int]:
+def head(data: memoryview, at: int, order: Order) -> tuple[Order, int, int]:
     """Byte order, kind and size of the block at `at`, which is whole."""
     rest = len(data) - at
     if rest < _SMALLEST_BLOCK:

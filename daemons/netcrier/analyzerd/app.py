@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from netcrier.analyzerd import engine
 from netcrier.analyzerd.capture.links import Choice, choose
@@ -18,6 +21,8 @@ from netcrier.control.methods import ANALYZERD
 from netcrier.control.types.shared import Reloaded
 from netcrier.errors import ConfigError
 from netcrier.runtime import program
+from netcrier.runtime.archive import Archive
+from netcrier.runtime.logs import JsonLog
 from netcrier.runtime.netlink import links
 
 if TYPE_CHECKING:
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 
     from netcrier.control.methods import AnyMethod
     from netcrier.runtime.program import Place
+
+
+_log = logging.getLogger(__name__)
 
 
 class Analyzer:
@@ -38,7 +46,7 @@ class Analyzer:
         self.choice = Choice((), ())
         self.rates: dict[str, float] = {}
         """Packets a second by interface, over the last second."""
-        self.log: LogWriter | None = None
+        self.logs: LogWriter | None = None
         self._pulse: asyncio.Task[None] | None = None
         self._handlers = Handlers(self)
 
@@ -59,7 +67,6 @@ class Analyzer:
         if not self.choice.captured:
             raise ConfigError("no interface to capture: none is up; name one with --interface or capture.interfaces")
         kernels = [self._kernel(name) for name in self.choice.captured]
-        self.log = LogWriter(self.place.log_dir, engine.LOGS, self.config.log.stdout)
         rings: list[Ring] = []
         try:
             for name in self.choice.captured:
@@ -68,7 +75,9 @@ class Analyzer:
             for ring in rings:
                 ring.close()
             raise
-        self.workers = [Worker(ring, kernel, self.log.put) for ring, kernel in zip(rings, kernels, strict=True)]
+        self.logs = self._writer()
+        self.logs.start()
+        self.workers = [Worker(ring, kernel, self.logs.put) for ring, kernel in zip(rings, kernels, strict=True)]
         for worker in self.workers:
             worker.start()
         self._pulse = asyncio.create_task(self._measure())
@@ -78,20 +87,22 @@ class Analyzer:
         if self._pulse:
             self._pulse.cancel()
         await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in self.workers))
-        if self.log:
-            self.log.close()
+        if self.logs:
+            await asyncio.to_thread(self.logs.close)
+            if lost := self.logs.state().lost:
+                _log.error("%d lines of the logs are lost: the disk did not take them", lost)
 
     def reload(self, config: Config) -> Reloaded:
         """Nothing but the service log's level changes at run time."""
         changed = [name for name in ("capture", "table") if getattr(config, name) != getattr(self.config, name)]
-        if (config.log.time, config.log.stdout) != (self.config.log.time, self.config.log.stdout):
+        if msgspec.structs.replace(config.log, level=self.config.log.level) != self.config.log:
             changed.append("log")
         return Reloaded(changed=[], needs_restart=changed)
 
     def reopen_logs(self) -> None:
         """After a rotation."""
-        if self.log:
-            self.log.reopen()
+        if self.logs:
+            self.logs.reopen()
 
     def summary(self) -> str:
         """What is captured."""
@@ -104,6 +115,15 @@ class Analyzer:
             interface=interface,
             iso=self.config.log.time == "iso",
         )
+
+    def _writer(self) -> LogWriter:
+        """Every log of the engine, in files; torn tails are cut."""
+        folder, section = self.place.log_dir, self.config.log
+        archive = Archive(folder, section.rotation)
+        logs = {name: JsonLog(folder / f"{name}.log", section.stdout, name, archive) for name in engine.LOGS}
+        for log in logs.values():
+            log.cut_tail()
+        return LogWriter(logs)
 
     def _ring(self, interface: str) -> Ring:
         capture = self.config.capture

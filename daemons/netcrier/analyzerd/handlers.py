@@ -69,7 +69,7 @@ class Handlers:
             for name, value in seen.items():
                 counters[name] = counters.get(name, 0) + value
         totals = {name: sum(getattr(one, name) for one in interfaces) for name in BALANCE}
-        lost = app.log.lost if app.log else 0
+        lost = app.logs.state().lost if app.logs else 0
         return AnalyzerStatus(
             version=VERSION,
             pid=os.getpid(),
@@ -89,8 +89,8 @@ class Handlers:
     def _warnings(self, dropped: int) -> list[str]:
         app = self._app
         found = [f"capture of {one.ring.interface} ended: {one.failure}" for one in app.workers if one.failure]
-        if app.log and app.log.full:
-            found.append("The disk is full: lines of the logs are lost.")
+        if app.logs and app.logs.state().full:
+            found.append("The disk is full: lines of the logs wait, and are lost when their queue is full.")
         if dropped:
             found.append(f"{dropped} packets were dropped by the kernel: raise capture.blocks.")
         return found

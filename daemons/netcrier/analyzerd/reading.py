@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from netcrier.analyzerd import engine
 from netcrier.analyzerd.capture import file
+from netcrier.analyzerd.logs.fresh import FreshLog
+from netcrier.analyzerd.logs.writer import LogWriter
 from netcrier.errors import ConfigError, DecodeError
-
-if TYPE_CHECKING:
-    from io import FileIO
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -45,11 +42,20 @@ def main(argv: list[str]) -> int:
             raise ConfigError(f"no such log: {', '.join(unknown)} (there are: {', '.join(engine.LOGS)})")
         kernel = engine.new_kernel(checksums=engine.Checksums[flags.checksums.upper()])
         flags.log_dir.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as files:
-            logs = {name: files.enter_context(_created(flags.log_dir / f"{name}.log")) for name in wanted}
+        logs = {name: FreshLog(flags.log_dir / f"{name}.log") for name in sorted(wanted)}
+        writer = LogWriter(logs, patient=True)
+        writer.start()
+        try:
             for name, lines in file.read(kernel, flags.read):
                 if name in logs:
-                    logs[name].write(lines)
+                    writer.put(name, lines)
+                if writer.state().full:
+                    break
+        finally:
+            writer.close()
+        for log in logs.values():
+            if log.failure:
+                raise log.failure
     except ConfigError as error:
         print(f"analyzerd: {error}", file=sys.stderr)
         return EXIT_CONFIG
@@ -60,7 +66,3 @@ def main(argv: list[str]) -> int:
         print(f"analyzerd: {error.filename or flags.read}: {error.strerror}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_DONE
-
-
-def _created(path: Path) -> FileIO:
-    return path.open("wb", buffering=0)

@@ -29,7 +29,7 @@ from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
 from netcrier.masterd.store import Store, Stored
 from netcrier.runtime.interfaces import interfaces
-from netcrier.runtime.logs import JsonLog
+from netcrier.runtime.logs import message_log
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
@@ -85,8 +85,8 @@ class App:
         self.speaker = Speaker(me, self.store.group_keys(), self.store.lanes(term), self.store, secrets.token_bytes)
         self.speaker.admission.grants = self.store.grants()
         self._restore(term)
-        path = None if config.log.stdout else self.place.log_dir / "messages.log"
-        self._event_log = EventLog(JsonLog(path, stdout=config.log.stdout), self.speaker.roster, config.log.time)
+        log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
+        self._event_log = EventLog(log, self.speaker.roster, config.log.time)
         self._choose_carriers()
         self._pump = Pump(self.speaker, self.port, self._everyone, self._settle)
         self.catch_up = CatchUpPort(self.speaker, self._pump.flush)

@@ -53,7 +53,7 @@ class EventLog:
             self._now(), "receipt", str(receipt.message), node=node.row.id.hex() if node else None,
             name=node.row.name if node else None, state=receipt.state.name.lower(), after_ms=_ms(receipt.after),
         )  # fmt: skip
-        self.log.append(msgspec.json.encode(line))
+        self._append(line)
 
     def completed(self, message: MessageId, expected: int, after: float) -> None:
         """Every expected node has the message."""
@@ -75,6 +75,10 @@ class EventLog:
         after_ms: float | None = None,
     ) -> None:  # fmt: skip
         line = EventLine(self._now(), event, str(message), size=size, expected=expected, after_ms=after_ms)
+        self._append(line)
+
+    def _append(self, line: EventLine) -> None:
+        self.log.tick()
         self.log.append(msgspec.json.encode(line))
 
 

@@ -26,7 +26,7 @@ from netcrier.noded.config import Config
 from netcrier.noded.journal import Entry, Journal
 from netcrier.noded.message_log import MessageLog
 from netcrier.noded.trust import pin_of
-from netcrier.runtime.logs import JsonLog
+from netcrier.runtime.logs import message_log
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
@@ -85,8 +85,7 @@ class App:
         self.listener = Listener(
             me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes
         )
-        path = None if config.log.stdout else self.place.log_dir / "messages.log"
-        self._json_log = JsonLog(path, stdout=config.log.stdout)
+        self._json_log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
         self.last = next(iter(self.journal.last(1)), None)

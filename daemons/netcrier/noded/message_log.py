@@ -7,10 +7,12 @@ have said already bears `"again": true`.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from hashlib import sha256
 
 import msgspec
 
+from netcrier.errors import StoreError
 from netcrier.noded.journal import Entry, Journal
 from netcrier.runtime.logs import Clock, JsonLog, stamp
 
@@ -86,12 +88,20 @@ class MessageLog:
         written: list[Entry] = []
         while entries := self._journal.entries(self._journal.logged, _BATCH):
             for entry in entries:
+                if self._log.due:
+                    self.rotate()
                 again = not self._on_disk and entry.n <= self._before
                 if not self._log.append(msgspec.json.encode(line_of(entry, time.time(), self._clock, again))):
                     return written
                 self._journal.logged = entry.n
                 written.append(entry)
         return written
+
+    def rotate(self) -> None:
+        """Put the file aside. First the journal is told how far the log has come: the new file cannot say it."""
+        with suppress(StoreError):  # what cannot be told is not put aside
+            self._journal.keep_logged()
+            self._log.rotate()
 
     def reopen(self) -> None:
         """Write to a new file of the same name."""

@@ -11,13 +11,14 @@ import difflib
 import re
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_origin
 
 import msgspec
 
 from netcrier.control import paths
 from netcrier.control.types.shared import ConfigShown, ConfigValue
 from netcrier.errors import ConfigError
+from netcrier.runtime.archive import Compression, Rotation
 from netcrier.runtime.toml_lines import flatten, key_lines
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ class LogSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Write JSON logs to standard output, each line tagged with its log, as containers want it."""
     level: Level = "info"
     """The least severe line of the service log."""
+    rotate_mib: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
+    """A JSON log of so many MiB is put aside for a new file; 0: its size does not matter."""
+    rotate_hours: Annotated[int, msgspec.Meta(ge=0, le=8760)] = 24
+    """A file holds lines of one span of so many hours, counted from midnight UTC; 0: its age does not matter."""
+    budget_mib: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] = 2048
+    """MiB of the daemon's log folder; beyond it the oldest rotated files go. 0: none goes."""
+    compression: Compression = "auto"
+    """Of rotated files; auto is zstd where zstandard is installed, else gzip."""
+
+    @property
+    def rotation(self) -> Rotation:
+        """The four keys above as the logs take them."""
+        return Rotation(self.rotate_mib << 20, self.rotate_hours * 3600, self.budget_mib << 20, self.compression)
 
 
 C = TypeVar("C", bound=msgspec.Struct)

@@ -2,13 +2,15 @@
 
 A line that could not be written whole is taken back, so that a reader never meets half a line in front of the next
 one. On standard output every line names its log in a first key, `"log"`. What a record holds is its owner's matter, and
-so is writing again what a full disk lost. Rotation is by rename and `reopen`; copy-and-truncate would lose lines.
+so is writing again what a full disk lost, and asking before a line whether a rotation is due. Rotation is by rename,
+whoever renames; copy-and-truncate would lose lines.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,16 +18,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from netcrier.errors import StoreError
+from netcrier.runtime.archive import MODE, Archive, Rotation, rotated_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 STDOUT = 1
 TAIL_BLOCK = 64 * 1024
 """Bytes read at a time when looking for the last line."""
 
-MODE = 0o640
-"""The group `netcrier` reads logs."""
+ROTATION_PAUSE = 60.0
+"""Seconds after a rotation that failed until it is tried again."""
 
 Clock = Literal["epoch", "iso"]
 
@@ -42,12 +46,33 @@ def stamp(seconds: float, clock: Clock) -> float | str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def message_log(folder: Path, stdout: bool, rotation: Rotation) -> JsonLog:
+    """A daemon's messages.log in `folder`, or on standard output alone. Raises ConfigError, StoreError."""
+    if stdout:
+        return JsonLog(None, stdout=True)
+    log = JsonLog(folder / "messages.log", archive=Archive(folder, rotation))
+    log.cut_tail()
+    return log
+
+
 class JsonLog:
     """One log file, or standard output, or both."""
 
-    def __init__(self, path: Path | None, stdout: bool = False, name: str = "messages") -> None:
-        """Opens `path` for appending; `name` is the log's on standard output. Raises StoreError."""
+    def __init__(
+        self,
+        path: Path | None,
+        stdout: bool = False,
+        name: str = "messages",
+        archive: Archive | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Opens `path` for appending; `name` is the log's on standard output. Raises StoreError.
+
+        `archive` says when to rotate and is told of rotated files; `now` gives epoch seconds.
+        """
         self.path = path
+        self._rotation, self._archive, self._now = archive.rotation if archive else Rotation(), archive, now
+        self._size, self._span, self._pause = 0, 0, 0.0
         self.full = False
         """Whether the last line was lost."""
         self.lost = 0
@@ -59,32 +84,80 @@ class JsonLog:
     def append(self, line: bytes) -> bool:
         """Write one JSON object without its newline; False if the file did not take it."""
         if self._stdout:
-            head = self._tag if line == b"{}" else self._tag + b","
-            with suppress(OSError):  # nobody reads; the file and the journal still have it
-                _write_all(STDOUT, head + line[1:] + b"\n")
+            self._say(line)
         if self._file is None:
             return True
-        written = _append_whole(self._file, line + b"\n")
-        self.full = not written
+        written = self._write(line + b"\n") > 0
         self.lost += not written
         return written
 
+    def append_lines(self, lines: bytes) -> int:
+        """Write whole lines; how many bytes of them the file took, whole lines again."""
+        written = len(lines) if self._file is None else self._write(lines)
+        if self._stdout:
+            for line in lines[:written].splitlines():
+                self._say(line)
+        return written
+
+    def tick(self) -> None:
+        """Before a line, or once in a while: rotate where it is due."""
+        if self.due:
+            self.rotate()
+
+    @property
+    def due(self) -> bool:
+        """Whether the next line belongs into a new file."""
+        if not self._size or self._file is None:
+            return False
+        now = self._now()
+        too_large = 0 < self._rotation.size <= self._size
+        return (too_large or self._span != self._span_at(now)) and now >= self._pause
+
+    def rotate(self) -> None:
+        """Put the file aside and go on in a new one; where that fails, go on in the old one."""
+        assert self.path is not None
+        now = self._now()
+        aside = self.path.with_name(rotated_name(self.path.name, now))
+        try:
+            self.path.rename(aside)
+            try:
+                self.reopen()
+            except StoreError:
+                aside.rename(self.path)
+                raise
+        except (OSError, StoreError):
+            self._pause = now + ROTATION_PAUSE
+            return
+        if self._archive:
+            self._archive.tidy()
+
     def reopen(self) -> None:
         """Continue in the file that the path now names, made if missing. Raises StoreError and keeps the old one."""
-        fresh = self._open()
-        self.close()
-        self._file = fresh
+        before = self._file
+        self._file = self._open()
+        if before is not None:
+            os.close(before)
 
     def last_line(self) -> bytes | None:
         """The last whole line without its newline, None without one; cuts a torn tail first. Raises StoreError."""
-        if self.path is None or self._file is None:
+        end = self.cut_tail()
+        if self._file is None:
             return None
         try:
-            end = _cut_tail(self._file, os.fstat(self._file).st_size)
             begin = _line_end_before(self._file, end - 1)
             return os.pread(self._file, end - 1 - begin, begin) if end else None
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}") from error
+
+    def cut_tail(self) -> int:
+        """Cut what a crash left of a line; the bytes that stay. Raises StoreError."""
+        if self._file is None:
+            return 0
+        try:
+            self._size = _cut_tail(self._file, os.fstat(self._file).st_size)
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error.strerror}") from error
+        return self._size
 
     def close(self) -> None:
         """Nothing can be appended to the file after this."""
@@ -96,24 +169,47 @@ class JsonLog:
         if self.path is None:
             return None
         try:
-            return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+            file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+            status = os.fstat(file)
+            self._size, self._span = status.st_size, self._span_at(status.st_mtime)
+            return file
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}; --log-dir or NETCRIER_LOG_DIR names another") from error
 
+    def _say(self, line: bytes) -> None:
+        """On standard output."""
+        head = self._tag if line == b"{}" else self._tag + b","
+        with suppress(OSError):  # nobody reads; the file and the journal still have it
+            _write_all(STDOUT, head + line[1:] + b"\n")
 
-def _append_whole(file: int, line: bytes) -> bool:
-    """Append all of `line` or none of it."""
+    def _write(self, lines: bytes) -> int:
+        assert self._file is not None
+        written = _append_whole(self._file, lines)
+        self.full = written < len(lines)
+        if written:
+            self._size += written
+            self._span = self._span_at(self._now())
+        return written
+
+    def _span_at(self, seconds: float) -> int:
+        """The span of the rotation in which a time is."""
+        return int(seconds // self._rotation.every) if self._rotation.every else 0
+
+
+def _append_whole(file: int, lines: bytes) -> int:
+    """Append what there is room for, up to the end of a line; how many bytes."""
     written = 0
     try:
-        while written < len(line):
-            written += os.write(file, line[written:])
+        while written < len(lines):
+            written += os.write(file, memoryview(lines)[written:])
     except OSError as error:
         if error.errno == errno.EBADF:
             raise
-        if written:
-            os.ftruncate(file, os.fstat(file).st_size - written)
-        return False
-    return True
+        whole = lines.rfind(b"\n", 0, written) + 1
+        if whole < written:
+            os.ftruncate(file, os.fstat(file).st_size - (written - whole))
+        return whole
+    return written
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -12,6 +12,7 @@ from netcrier.core.listener import Membership
 from netcrier.ids import MessageId
 from netcrier.noded.journal import Entry, Journal
 from netcrier.noded.message_log import MessageLog, line_of
+from netcrier.runtime.archive import Archive, Rotation, rotated
 from netcrier.runtime.logs import JsonLog
 
 from tests.unit.noded.test_journal import MASTER, commit
@@ -71,6 +72,27 @@ def test_a_rotation_repeats_nothing(journal: Journal, tmp_path: Path) -> None:
     written(again, path)
     assert numbers(path) == []
     again.close()
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_log_that_is_due_is_rotated_between_two_messages(journal: Journal, tmp_path: Path, crash: bool) -> None:
+    """A crash may come just after the file was put aside: the new one is empty and cannot say how far it came."""
+    path = tmp_path / "messages.log"
+    inbox = Inbox(journal.lanes(MASTER))
+    log = JsonLog(path, archive=Archive(tmp_path, Rotation(size=1, compression="none")))
+    messages = MessageLog(log, journal, "epoch")
+    commit(journal, inbox, 1, 2, 3)
+    messages.catch_up()
+    if crash:
+        messages.rotate()
+    log.close()
+    again = Journal(tmp_path / "journal.sqlite")
+    again.keep_membership(MASTER, Membership(), again.lanes(MASTER))
+    written(again, path)
+    again.close()
+    files = [*(one.path for one in rotated(tmp_path)), path]
+    assert [number for file in files for number in numbers(file)] == [1, 2, 3]
+    assert len(files) == (4 if crash else 3)
 
 
 def test_a_body_that_is_not_text_is_logged_as_base64() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from netcrier.ids import GroupId
+from netcrier.ids import GroupId, MessageId
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
+from netcrier.wire.block import Block, block_digest, encode_block, fragment_hash
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import AgreementKey, SealKey, Signer, chained, digest, master_id, node_id
+from netcrier.wire.fetch import Fetch, Lack, encode_fetch
+from netcrier.wire.fragment import Fragment, encode_fragment
 from netcrier.wire.handshake import Answerer, Asker
 from netcrier.wire.header import FRONT_SIZE, UpHeader, seal_down, seal_up, up_key
 from netcrier.wire.hello import (
@@ -21,6 +24,7 @@ from netcrier.wire.hello import (
     welcome_front,
 )
 from netcrier.wire.kinds import Kind
+from netcrier.wire.limits import FRAGMENT_SIZE
 from netcrier.wire.message import Message, encode_message
 from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
 from netcrier.wire.signed import Head, signed
@@ -53,6 +57,16 @@ MARKS: Final = Marks(
     next_in_ms=500,
 )
 MESSAGE: Final = Message(HEAD, 0, 1284, 2000, 1_700_000_000_000_001, "Grüße\0".encode(), ttl_ms=60_000, selector="a=b")
+BODY: Final = bytes(range(256)) * 8
+"""Of a message in blocks: two fragments."""
+PIECES: Final = (BODY[:FRAGMENT_SIZE], BODY[FRAGMENT_SIZE:])
+BLOCK: Final = Block(MessageId(2, 0, 1285), 0, tuple(map(fragment_hash, PIECES)))
+IN_BLOCKS: Final = Message(
+    HEAD, 0, 1285, 2000, 1_700_000_000_000_001, b"", size=len(BODY), blocks=(block_digest(BLOCK.hashes),)
+)
+FRAGMENT: Final = Fragment(BLOCK.message, 0, 1, PIECES[1])
+PARITY: Final = Fragment(BLOCK.message, 0, 32, bytes(reversed(PIECES[0])))
+FETCH: Final = Fetch(8, BLOCK.message, True, (Lack(0, True, 1, 0x4000_0000),))
 SOLICIT: Final = Solicit(HEAD, 1, 7, 2000, first=16, bitmap=bytes([0x80, 0x01]))
 HELLO: Final = Hello(
     NODE_BOOT, bytes(range(32, 48)), "node1", (("role", "web"), ("site", "fra")), ((0, 2, 1280), (1, 2, 7)),
@@ -83,6 +97,27 @@ def message_plaintext() -> bytes:
 def message() -> bytes:
     """MESSAGE, signed and sealed."""
     return seal_down(Kind.MESSAGE, GROUP, EPOCH, SEAL, message_plaintext())
+
+
+def in_blocks() -> bytes:
+    """IN_BLOCKS, signed and sealed."""
+    plaintext = signed(Kind.MESSAGE, GROUP, encode_message(IN_BLOCKS), SIGNER)
+    return seal_down(Kind.MESSAGE, GROUP, EPOCH, SEAL, plaintext)
+
+
+def block() -> bytes:
+    """BLOCK, sealed."""
+    return seal_down(Kind.BLOCK, GROUP, EPOCH, SEAL, encode_block(BLOCK))
+
+
+def fragment() -> bytes:
+    """FRAGMENT, sealed."""
+    return seal_down(Kind.FRAGMENT, GROUP, EPOCH, SEAL, encode_fragment(FRAGMENT))
+
+
+def parity() -> bytes:
+    """PARITY, sealed."""
+    return seal_down(Kind.PARITY, GROUP, EPOCH, SEAL, encode_fragment(PARITY))
 
 
 def solicit_plaintext() -> bytes:
@@ -130,6 +165,11 @@ def request() -> bytes:
     return seal_up(UpHeader(Kind.REQUEST, GROUP, NODE, NODE_BOOT), upward_key(Kind.REQUEST), encode_request(REQUEST))
 
 
+def fetch() -> bytes:
+    """FETCH, sealed."""
+    return seal_up(UpHeader(Kind.FETCH, GROUP, NODE, NODE_BOOT), upward_key(Kind.FETCH), encode_fetch(FETCH))
+
+
 def catch_up() -> bytes:
     """CATCH_UP, sealed."""
     key = upward_key(Kind.CATCH_UP)
@@ -145,9 +185,13 @@ BUILDERS: Final = {
     Kind.BEACON: beacon,
     Kind.MESSAGE: message,
     Kind.SOLICIT: solicit,
+    Kind.BLOCK: block,
+    Kind.FRAGMENT: fragment,
+    Kind.PARITY: parity,
     Kind.WELCOME: welcome,
     Kind.HELLO: hello,
     Kind.REPORT: report,
     Kind.REQUEST: request,
+    Kind.FETCH: fetch,
     Kind.CATCH_UP: catch_up,
 }

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from netcrier.errors import DecodeError, UsageError
+from netcrier.ids import MessageId
 from netcrier.wire.beacon import (
     Beacon,
     LaneSpan,
@@ -20,8 +21,11 @@ from netcrier.wire.beacon import (
     open_marks,
     verify_beacon,
 )
+from netcrier.wire.block import Block, decode_block, encode_block
 from netcrier.wire.catch_up import decode_catch_up, encode_catch_up
 from netcrier.wire.envelope import DIGEST_SIZE, KEY_SIZE, AgreementKey, Digest, Verifier
+from netcrier.wire.fetch import Fetch, Lack, decode_fetch, encode_fetch
+from netcrier.wire.fragment import Fragment, decode_fragment, decode_parity, encode_fragment
 from netcrier.wire.handshake import Answerer, Asker
 from netcrier.wire.header import (
     FRONT_SIZE,
@@ -47,7 +51,16 @@ from netcrier.wire.hello import (
     welcome_front,
 )
 from netcrier.wire.kinds import RESERVED, Kind
-from netcrier.wire.limits import ADDRESSES_MAX, BODY_MAX, EXTRAS_MAX, LANES_MAX, RANGES_MAX
+from netcrier.wire.limits import (
+    ADDRESSES_MAX,
+    BLOCKS_MAX,
+    BODY_MAX,
+    EXTRAS_MAX,
+    FRAGMENT_SIZE,
+    FRAGMENTS_MAX,
+    LANES_MAX,
+    RANGES_MAX,
+)
 from netcrier.wire.message import Message, decode_message, encode_message
 from netcrier.wire.report import (
     LaneReport,
@@ -87,6 +100,10 @@ DECODERS: Final[list[Callable[[bytes], object]]] = [
     lambda data: open_marks(data, KEYS),
     lambda data: open_down(data, KEYS),
     decode_message,
+    decode_block,
+    decode_fragment,
+    decode_parity,
+    decode_fetch,
     decode_solicit,
     decode_report,
     decode_request,
@@ -102,6 +119,9 @@ PLAINTEXTS: Final = [
     encode_report(datagrams.REPORT),
     encode_request(datagrams.REQUEST),
     encode_catch_up(datagrams.CATCH_UP),
+    encode_block(datagrams.BLOCK),
+    encode_fragment(datagrams.FRAGMENT),
+    encode_fetch(datagrams.FETCH),
     encode_hello(datagrams.HELLO),
     *(build() for build in datagrams.BUILDERS.values()),
 ]
@@ -162,6 +182,11 @@ def accept_down(data: bytes) -> None:
     verify(kind, datagrams.GROUP, open_down(data, KEYS), VERIFIER)
 
 
+def accept_piece(data: bytes) -> None:
+    kind = read_front(data).kind
+    PIECE_DECODERS[kind](open_down(data, KEYS))
+
+
 def accept_hello(data: bytes) -> None:
     read_front(data)
     decode_hello(answered(data))
@@ -180,14 +205,23 @@ def accept_up(data: bytes) -> None:
     up_key(SHARED, header.kind, header.group, datagrams.HEAD.master, boots, header.node).open(data, UP_SIZE)
 
 
+PIECE_DECODERS: Final[dict[Kind, Callable[[bytes], object]]] = {
+    Kind.BLOCK: decode_block,
+    Kind.FRAGMENT: decode_fragment,
+    Kind.PARITY: decode_parity,
+}
 ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
     Kind.BEACON: accept_beacon,
     Kind.MESSAGE: accept_down,
     Kind.SOLICIT: accept_down,
+    Kind.BLOCK: accept_piece,
+    Kind.FRAGMENT: accept_piece,
+    Kind.PARITY: accept_piece,
     Kind.WELCOME: accept_welcome,
     Kind.HELLO: accept_hello,
     Kind.REPORT: accept_up,
     Kind.REQUEST: accept_up,
+    Kind.FETCH: accept_up,
     Kind.CATCH_UP: accept_up,
 }
 
@@ -283,6 +317,20 @@ REPORTS: Final = st.builds(
 )
 RANGES: Final = tuples_of(RANGES_MAX, uints(8), st.integers(0, 5))
 REQUESTS: Final = st.builds(Request, uints(8), uints(4), uints(1), RANGES)
+IDS: Final = st.builds(MessageId, uints(4), st.integers(0, 1), uints(8))
+HASHES: Final = st.lists(DIGESTS, min_size=1, max_size=FRAGMENTS_MAX).map(tuple)
+BLOCKS: Final = st.builds(Block, IDS, st.integers(0, BLOCKS_MAX - 1), HASHES)
+FRAGMENTS: Final = st.builds(
+    Fragment, IDS, st.integers(0, BLOCKS_MAX - 1), st.integers(0, FRAGMENTS_MAX - 1),
+    st.binary(min_size=1, max_size=FRAGMENT_SIZE),
+)  # fmt: skip
+LACKS: Final = st.builds(
+    lambda block, header, bitmap, part: Lack(block, header, int(bitmap.bit_count() * part), bitmap),
+    st.integers(0, BLOCKS_MAX - 1), st.booleans(), uints(4), st.floats(0, 1),
+)  # fmt: skip
+FETCHES: Final = st.builds(
+    Fetch, uints(8), IDS, st.booleans(), st.lists(LACKS, unique_by=lambda lack: lack.block).map(tuple)
+)
 HELLOS: Final = st.builds(
     Hello, uints(4), fixed(16), names(), tuples_of(3, names(), names()), tuples_of(4, uints(1), uints(4), uints(8)),
     fixed(8), fixed(16),
@@ -318,6 +366,14 @@ def test_a_message_comes_back(message: Message, epoch: int) -> None:
     opened = open_down(data, {epoch: datagrams.SEAL})
     verify(Kind.MESSAGE, datagrams.GROUP, opened, VERIFIER)
     assert decode_message(opened) == message
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(BLOCKS, FRAGMENTS, FETCHES)
+def test_a_block_a_fragment_and_a_fetch_come_back(block: Block, fragment: Fragment, fetch: Fetch) -> None:
+    assert decode_block(encode_block(block)) == block
+    assert decode_fragment(encode_fragment(fragment)) == fragment
+    assert decode_fetch(encode_fetch(fetch)) == fetch
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

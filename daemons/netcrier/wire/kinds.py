@@ -19,17 +19,18 @@ class Kind(IntEnum):
     MESSAGE = 2
     SKIP = 3  # reserved: a signed "this number is not for you, or no longer there"
     SOLICIT = 4
-    BLOCK = 5  # reserved: the signed hashes of 32 fragments
-    FRAGMENT = 6  # reserved
-    PARITY = 7  # reserved
+    BLOCK = 5
+    FRAGMENT = 6
+    PARITY = 7
     WELCOME = 8
 
     HELLO = 0x41
     REPORT = 0x42
     REQUEST = 0x43
     ANSWER = 0x44  # reserved: a node's answer to a query
+    FETCH = 0x45
     CATCH_UP = 0x46
 
 
-RESERVED: Final = frozenset({Kind.SKIP, Kind.BLOCK, Kind.FRAGMENT, Kind.PARITY, Kind.ANSWER})
-UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.CATCH_UP})
+RESERVED: Final = frozenset({Kind.SKIP, Kind.ANSWER})
+UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.FETCH, Kind.CATCH_UP})

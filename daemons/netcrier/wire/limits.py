@@ -11,7 +11,22 @@ DATAGRAM_MAX: Final = 1232
 """Bytes of UDP payload: IPv6's minimum MTU less its headers; no path fragments it. A longer one is refused unread."""
 
 BODY_MAX: Final = 1024
-"""Bytes of a message that fits one datagram. A longer one is refused at `broadcast`, with this number."""
+"""Bytes of a message that fits one datagram. A longer one goes in blocks of fragments."""
+
+MESSAGE_MAX: Final = 1024 * 1024
+"""Bytes of a message. A longer one is refused at `broadcast`, with this number; one from the network is malformed."""
+
+FRAGMENT_SIZE: Final = 1172
+"""Bytes of every fragment but a message's last: what a datagram has room for. Another size is malformed."""
+
+FRAGMENTS_MAX: Final = 32
+"""Fragments of every block but a message's last. More hashes, or a place beyond the block, are malformed."""
+
+BLOCKS_MAX: Final = -(-MESSAGE_MAX // (FRAGMENT_SIZE * FRAGMENTS_MAX))
+"""Blocks of a message: 28. More are malformed."""
+
+PLACES_MAX: Final = 256
+"""Places of a block, fragments and parity together: what the code has. Parity begins anew at the first place for it."""
 
 NAME_MAX: Final = 63
 """Bytes of a host's or group's name (a DNS label's length). A longer one is refused as undecodable."""

@@ -1,7 +1,8 @@
-"""MESSAGE: one message of the master, whole in one datagram.
+"""MESSAGE: one message of the master, whole in one datagram, or what binds a body that comes in blocks of fragments.
 
 head 32, lane 1, sequence 8, receipt window 4 (µs), sent 8 (µs since 1970), age limit 8 (ms, 0 none),
-size 4, blocks 2 (0: the body follows; fragments are reserved), selector 1+n (empty: everyone), body, signature 64
+size 4, blocks 2 (0: the body follows), selector 1+n (empty: everyone), body, or a digest 16 of each block (block.py),
+signature 64
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES, MessageId
+from netcrier.wire.block import check_size
 from netcrier.wire.codec import Reader
+from netcrier.wire.envelope import DIGEST_SIZE, Digest
 from netcrier.wire.limits import BODY_MAX
 from netcrier.wire.signed import Head, read_head, split, write_head
 
@@ -19,7 +22,10 @@ _SELECTOR_MAX = 255
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it was signed. `window_us`: over how many microseconds the nodes spread their first receipts."""
+    """A message as it was signed. `window_us`: over how many microseconds the nodes spread their first receipts.
+
+    With `blocks` (their digests) the body is `size` bytes long and comes in fragments; `body` is empty until then.
+    """
 
     head: Head
     lane: int
@@ -29,6 +35,8 @@ class Message:
     body: bytes
     ttl_ms: int = 0
     selector: str = ""
+    size: int = 0
+    blocks: tuple[Digest, ...] = ()
 
     @property
     def id(self) -> MessageId:
@@ -40,8 +48,9 @@ def encode_message(message: Message) -> bytes:
     """The content to sign."""
     writer = write_head(message.head).uint(message.lane, 1).uint(message.sequence, 8)
     writer.uint(message.window_us, 4).uint(message.sent_us, 8).uint(message.ttl_ms, 8)
-    writer.uint(len(message.body), 4).uint(0, 2).text(message.selector, _SELECTOR_MAX)
-    return bytes(writer.put(message.body))
+    writer.uint(message.size if message.blocks else len(message.body), 4).uint(len(message.blocks), 2)
+    writer.text(message.selector, _SELECTOR_MAX)
+    return bytes(writer.put(b"".join(message.blocks) or message.body))
 
 
 def decode_message(plaintext: bytes) -> Message:
@@ -50,9 +59,14 @@ def decode_message(plaintext: bytes) -> Message:
     head, lane, sequence = read_head(reader), reader.uint(1), reader.uint(8)
     window_us, sent_us, ttl_ms = reader.uint(4), reader.uint(8), reader.uint(8)
     size, blocks, selector = reader.uint(4), reader.uint(2), reader.text(_SELECTOR_MAX)
+    if lane not in LANES or not sequence:
+        raise DecodeError("malformed", "message")
     if blocks:
-        raise DecodeError("reserved kind", "a message in fragments")
+        check_size(size, blocks)
+        digests = tuple(Digest(reader.take(DIGEST_SIZE)) for _ in range(blocks))
+        reader.end()
+        return Message(head, lane, sequence, window_us, sent_us, b"", ttl_ms, selector, size, digests)
     body = reader.rest()
-    if len(body) != size or size > BODY_MAX or lane not in LANES or not sequence:
+    if len(body) != size or size > BODY_MAX:
         raise DecodeError("malformed", "message")
     return Message(head, lane, sequence, window_us, sent_us, body, ttl_ms, selector)

@@ -8,6 +8,9 @@ from typing import Final
 
 import netcrier
 import pytest
+from netcrier.wire.block import encode_block
+from netcrier.wire.fetch import encode_fetch
+from netcrier.wire.fragment import encode_fragment
 from netcrier.wire.header import DOWN_SIZE, FRONT_SIZE, UP_SIZE
 from netcrier.wire.kinds import RESERVED, Kind
 from netcrier.wire.limits import DATAGRAM_MAX
@@ -69,6 +72,9 @@ def test_every_kind_has_its_number(kind: Kind) -> None:
         ("MESSAGE", 0, DOWN_SIZE + 12),
         ("MESSAGE", 1, 67),
         ("SOLICIT", 0, 51),
+        ("BLOCK, FRAGMENT, PARITY", 0, len(encode_block(datagrams.BLOCK)) - 32),
+        ("BLOCK, FRAGMENT, PARITY", 1, len(encode_fragment(datagrams.FRAGMENT)) - len(datagrams.FRAGMENT.data)),
+        ("FETCH", 0, len(encode_fetch(datagrams.FETCH)) - 8),
         ("HELLO and WELCOME", 0, len(datagrams.hello())),
         ("HELLO and WELCOME", 1, 45),
         ("HELLO and WELCOME", 2, 60),

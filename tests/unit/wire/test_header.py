@@ -36,7 +36,7 @@ FRONT = front(Kind.MESSAGE, datagrams.GROUP)
         (b"NC\x02" + FRONT[3:], "bad version"),
         (FRONT[:3], "truncated"),
         (b"NC\x01\x00" + FRONT[4:], "unknown kind"),
-        (b"NC\x01\x45" + FRONT[4:], "unknown kind"),
+        (b"NC\x01\x7f" + FRONT[4:], "unknown kind"),
         (FRONT[:-1], "truncated"),
         (FRONT.ljust(DATAGRAM_MAX + 1, b"\0"), "too long"),
     ],

@@ -20,6 +20,7 @@ def test_no_number_changes_its_meaning() -> None:
         "REPORT": 0x42,
         "REQUEST": 0x43,
         "ANSWER": 0x44,
+        "FETCH": 0x45,
         "CATCH_UP": 0x46,
     }
 
@@ -29,4 +30,4 @@ def test_the_number_tells_the_direction() -> None:
 
 
 def test_what_version_1_does_not_speak_is_reserved() -> None:
-    assert {Kind.SKIP, Kind.BLOCK, Kind.FRAGMENT, Kind.PARITY, Kind.ANSWER} == RESERVED
+    assert {Kind.SKIP, Kind.ANSWER} == RESERVED

@@ -8,8 +8,11 @@ from typing import Final
 
 import pytest
 from netcrier.wire.beacon import decode_beacon, open_marks, verify_beacon
+from netcrier.wire.block import decode_block
 from netcrier.wire.catch_up import decode_catch_up
 from netcrier.wire.envelope import Verifier
+from netcrier.wire.fetch import decode_fetch
+from netcrier.wire.fragment import decode_fragment, decode_parity
 from netcrier.wire.handshake import Answerer
 from netcrier.wire.header import FRONT_SIZE, UP_SIZE, UpHeader, open_down, read_front, read_up
 from netcrier.wire.hello import decode_hello, decode_welcome, read_welcome_front
@@ -32,7 +35,7 @@ def frozen(kind: Kind) -> bytes:
 
 
 def test_every_kind_of_this_version_has_a_vector() -> None:
-    assert set(FROZEN) == {kind.name for kind in Kind if kind not in RESERVED} | {"TOKEN"}
+    assert set(FROZEN) == {kind.name for kind in Kind if kind not in RESERVED} | {"TOKEN", "MESSAGE in blocks"}
 
 
 @pytest.mark.parametrize("kind", datagrams.BUILDERS)
@@ -62,6 +65,26 @@ def test_the_frozen_message_is_read() -> None:
     plaintext = open_down(frozen(Kind.MESSAGE), KEYS)
     verify(Kind.MESSAGE, datagrams.GROUP, plaintext, VERIFIER)
     assert decode_message(plaintext) == datagrams.MESSAGE
+
+
+def test_the_frozen_message_in_blocks_is_read() -> None:
+    data = bytes.fromhex(FROZEN["MESSAGE in blocks"])
+    assert data == datagrams.in_blocks()
+    plaintext = open_down(data, KEYS)
+    verify(Kind.MESSAGE, datagrams.GROUP, plaintext, VERIFIER)
+    assert decode_message(plaintext) == datagrams.IN_BLOCKS
+
+
+def test_the_frozen_block_and_its_pieces_are_read() -> None:
+    assert decode_block(open_down(frozen(Kind.BLOCK), KEYS)) == datagrams.BLOCK
+    assert decode_fragment(open_down(frozen(Kind.FRAGMENT), KEYS)) == datagrams.FRAGMENT
+    assert decode_parity(open_down(frozen(Kind.PARITY), KEYS)) == datagrams.PARITY
+
+
+def test_the_frozen_fetch_is_read() -> None:
+    data = frozen(Kind.FETCH)
+    assert read_up(data) == UpHeader(Kind.FETCH, datagrams.GROUP, datagrams.NODE, datagrams.NODE_BOOT)
+    assert decode_fetch(datagrams.upward_key(Kind.FETCH).open(data, UP_SIZE)) == datagrams.FETCH
 
 
 def test_the_frozen_solicitation_is_read() -> None:

@@ -3,8 +3,8 @@
 """The engine: packets in, conn lines out, without the GIL.
 
 A Kernel owns one flow table and is used by one thread at a time. It reads packet bytes only through typed
-memoryviews with their bounds checked. The nouns are in the files it includes: decode and transport (bytes to
-Packet), fragments, follow and table (conversations), tcp and sequence, line, files.
+memoryviews with their bounds checked. The nouns are in the files it includes: decode, ip and transport (bytes to
+Packet), tunnel, gre and udp_tunnel, fragments, follow and table (conversations), tcp and sequence, line, files.
 Left out: application protocols, which read the streams that the table will hand out.
 """
 
@@ -275,7 +275,12 @@ cdef class Kernel:
 
 include "files.pxi"
 include "decode.pxi"
+include "ip.pxi"
 include "transport.pxi"
+include "checksum.pxi"
+include "tunnel.pxi"
+include "gre.pxi"
+include "udp_tunnel.pxi"
 include "fragments.pxi"
 include "follow.pxi"
 include "tcp.pxi"

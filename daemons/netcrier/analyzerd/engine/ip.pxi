@@ -1,0 +1,93 @@
+# The IP header, its options and extension headers (RFC 791, 8200), down to the transport or to a fragment.
+
+cdef int ip(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+    cdef Py_ssize_t room = self.limit - at
+    if room < 20:
+        return BROKEN
+    p.bad = p.headless = p.one_way = p.netcrier = False
+    p.flags = 0
+    p.mss = 0
+    p.src_port = p.dst_port = 0
+    if self.octets[at] >> 4 == 4:
+        return ip4(self, at, p)
+    if self.octets[at] >> 4 == 6 and room >= 40:
+        return ip6(self, at, p)
+    return BROKEN
+
+cdef int ip4(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+    cdef Py_ssize_t header = (self.octets[at] & 15) * 4, total = two(self, at + 2)
+    cdef uint32_t fragment
+    if header < 20 or header > self.limit - at:
+        return BROKEN
+    p.ip_bytes = total
+    if total == 0:  # left to the network card to fill in (segmentation offload)
+        if self.checksums == DROP_BAD:
+            return BROKEN
+        total = self.limit - at
+    if total < header or total > self.reach - at:
+        return BROKEN
+    if self.checksums != IGNORE_BAD and ones(self, at, header, 0) != 0xFFFF:
+        if self.checksums == DROP_BAD:
+            return BROKEN
+        p.bad = True
+    p.version = 4
+    p.ttl = self.octets[at + 8]
+    p.protocol = self.octets[at + 9]
+    p.src_hi = p.dst_hi = 0
+    p.src_lo = 0xFFFF00000000ULL | four(self, at + 12)
+    p.dst_lo = 0xFFFF00000000ULL | four(self, at + 16)
+    fragment = two(self, at + 6)
+    if fragment & 0x3FFF:
+        if total <= self.limit - at:
+            return take_fragment(self, p, at, header, at + header, total - header, (fragment & 0x1FFF) * 8, fragment & 0x2000,
+                two(self, at + 4), p.protocol,
+            )
+        if fragment & 0x1FFF:  # cut short by the capture: only a first fragment is of use
+            return BROKEN
+    return transport(self, at + header, at + total, p)
+
+cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+    cdef Py_ssize_t total = 40 + two(self, at + 4), here = at + 40, end, size
+    cdef int kind = self.octets[at + 6], layer
+    cdef uint32_t fragment
+    p.ip_bytes = total
+    if total > self.reach - at:
+        return BROKEN
+    p.version = 6
+    p.ttl = self.octets[at + 7]
+    p.src_hi = eight(self, at + 8)
+    p.src_lo = eight(self, at + 16)
+    p.dst_hi = eight(self, at + 24)
+    p.dst_lo = eight(self, at + 32)
+    end = at + total
+    for layer in range(LAYERS):
+        if kind == 0 or kind == ROUTING or kind == DESTINATION or kind == AH:
+            if end - here < 8 or self.limit - here < 8:
+                return BROKEN
+            size = (self.octets[here + 1] + 2) * 4 if kind == AH else (self.octets[here + 1] + 1) * 8
+            if size > end - here or size > self.limit - here:
+                return BROKEN
+            if kind == ROUTING and self.octets[here + 2] == 0 and self.octets[here + 3] and size >= 24:
+                p.dst_hi = eight(self, here + size - 16)  # where it goes in the end (RFC 2460)
+                p.dst_lo = eight(self, here + size - 8)
+            kind = self.octets[here]
+            here += size
+        elif kind == FRAGMENT:
+            if end - here < 8 or self.limit - here < 8:
+                return BROKEN
+            kind = self.octets[here]
+            fragment = two(self, here + 2)
+            if fragment & 0xFFF9:
+                if total <= self.limit - at:
+                    return take_fragment(self, p, at, here - at, here + 8, end - here - 8, fragment & 0xFFF8, fragment & 1,
+                        four(self, here + 4), kind,
+                    )
+                if fragment & 0xFFF8:
+                    return BROKEN
+            here += 8
+        else:
+            break
+    if kind == NO_NEXT or kind == MOBILITY:
+        return NOT_IP
+    p.protocol = kind
+    return transport(self, here, end, p)

@@ -5,67 +5,19 @@ Sequence numbers are unwrapped to plain integers, ranges are kept in lists, noth
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from netcrier.analyzerd.ports import TCP_SERVERS, UDP_SERVERS
 
+from .endpoint import ACK, FIN, RST, SYN, End, near
 from .packets import Packet
+from .records import record_of
 
-FIN, SYN, RST, ACK = 1, 2, 4, 16
 SECOND = 1_000_000_000
 ATTEMPT = LINGER = 5 * SECOND
 HALF_CLOSE, IDLE, TCP_IDLE = 3 * SECOND, 60 * SECOND, 300 * SECOND
 JUMP = 1 << 20
 EARLY = ("inactive", "syn", "synack")
-SILENT = ("inactive", "partial")
-
-
-def near(number: int, known: int) -> int:
-    """The integer that is `number` modulo 2**32 and nearest to `known`."""
-    return known + ((number - known + 2**31) % 2**32) - 2**31
-
-
-@dataclass
-class End:
-    """One end of a conversation."""
-
-    address: str
-    port: int
-    packets: int = 0
-    ip_bytes: int = 0
-    payload: int = 0
-    active: bool = False
-    state: str = "inactive"
-    before: str = "inactive"
-    start: int = 0
-    last: int = 0
-    acked: int = 0
-    fin: int | None = None
-    ordered: int = 1
-    ranges: list[tuple[int, int]] = field(default_factory=list)
-    followed: bool = True
-    closed: bool = False
-    ended: bool = False
-    seen: bool = False
-    letters: set[str] = field(default_factory=set)
-    places: dict[str, int] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def enter(self, state: str) -> None:
-        if state != self.state:
-            self.before, self.state = self.state, state
-
-    @property
-    def clean(self) -> bool:
-        return self.state == "established" or (self.state == "closed" and self.before == "established")
-
-    def size(self, other: End) -> int:
-        """Payload bytes by sequence numbers."""
-        if (self.before, self.state, other.state) == ("syn", "reset", "inactive") and self.acked > self.start + 1:
-            return 0
-        size = max(0, max(self.last, self.acked) - self.start)
-        return max(0, size - 1 - (self.fin is not None)) if size else 0
 
 
 class Conversation:
@@ -156,9 +108,9 @@ class Conversation:
         if not end.seen:
             self._begin(end, p)
         size = (p.flags & SYN > 0) + (p.flags & FIN > 0) + (0 if p.flags & RST else p.payload)
-        self._number(end, p, size)
+        end.begin(p, size)
         seq = near(p.seq, end.last)
-        relative = seq - end.start
+        relative = end.relative(seq)
         self._tell(end, p, relative)
         if not p.window and not p.flags & RST and other.state != "closed" and end.state != "reset":
             self.scaled(end, "W")
@@ -174,7 +126,7 @@ class Conversation:
             self._acknowledged(other, end, acked)
         end.seen = True
         if p.payload and p.whole and not p.flags & RST and relative >= 0:
-            self._sent(end, relative + (p.flags & SYN > 0), p.payload)
+            end.sent(relative + (p.flags & SYN > 0), p.payload)
         self._check_end(end, other)
         if closes:
             self._close(end, other)
@@ -185,9 +137,10 @@ class Conversation:
             other.start = other.last = other.acked = p.ack - 1
             return 1
         number = near(p.ack, other.acked)
-        if number >= other.start and not p.flags & RST and not (p.ack == 0 and number - other.acked > JUMP):
+        acked = other.relative(number)
+        if acked >= 0 and not p.flags & RST and not (p.ack == 0 and number - other.acked > JUMP):
             other.acked = max(other.acked, number)
-        return max(0, number - other.start)
+        return max(0, acked)
 
     def _begin(self, end: End, p: Packet) -> None:
         """Whether the conversation's beginning was missed."""
@@ -195,16 +148,6 @@ class Conversation:
             self.partial = not p.flags & SYN or bool(p.flags & ACK)
         elif not self.partial:
             self.partial = not p.flags & SYN
-
-    def _number(self, end: End, p: Packet, size: int) -> None:
-        if end.state == "inactive":
-            end.start = end.acked = p.seq if p.flags & SYN else p.seq - 1
-            end.last = p.seq + (size if p.flags & SYN else 0)
-        elif p.flags & SYN:
-            again = end.state in ("established", "partial") or (end.state, end.before) == ("reset", "inactive")
-            if again or (end.state in ("syn", "synack") and p.seq != end.start % 2**32):
-                end.start = end.acked = p.seq
-                end.last = p.seq + size
 
     def _tell(self, end: End, p: Packet, relative: int) -> None:
         kinds = [flag for flag in (SYN, FIN, RST) if p.flags & flag]
@@ -285,18 +228,6 @@ class Conversation:
                 end.enter("partial")
         return bool(p.flags & (FIN | RST))
 
-    def _sent(self, end: End, start: int, size: int) -> None:
-        stop, start = start + size, max(start, end.acked - end.start)
-        if not end.followed or stop <= start or stop <= end.ordered:
-            return
-        end.ranges.append((start, stop))
-        _absorb(end)
-        unanswered = end.acked - end.start in (0, 1)
-        if (unanswered and end.ranges and max(stop for _, stop in end.ranges) - end.ordered > 16384) or (
-            not unanswered and end.ordered - (end.acked - end.start) > 10485760
-        ):
-            end.followed, end.ranges = False, []
-
     def _gap(self, end: End, other: End, size: int) -> None:
         if end.clean and other.clean:
             self.scaled(end, "G")
@@ -312,11 +243,11 @@ class Conversation:
                     start = min(end.ranges)[0]
                     self._gap(end, other, start - end.ordered)
                     end.ordered = start
-                    _absorb(end)
+                    end.absorb()
                 if upto > end.ordered:
                     self._gap(end, other, upto - end.ordered)
             end.ordered = max(end.ordered, upto)
-            _absorb(end)
+            end.absorb()
         self._check_end(end, other)
 
     def _pending(self, end: End, other: End) -> bool:
@@ -343,64 +274,6 @@ class Conversation:
         elif end.before == "inactive":
             self.half = self.last + HALF_CLOSE
 
-    def state(self) -> str:
-        """Zeek's conn_state."""
-        o, r = self.orig, self.resp
-        if self.protocol == 17:
-            return {(True, True): "SF", (True, False): "S0", (False, True): "SHR"}[o.active, r.active]
-        if self.protocol != 6:
-            return "OTH"
-        if r.state == "reset":
-            silent = o.state == "reset" and not o.size(r) and not r.size(o)
-            if o.state in ("syn", "synack") or silent:
-                return "REJ"
-            return "RSTRH" if o.state in SILENT else "RSTR"
-        if o.state == "reset":
-            if r.state not in SILENT:
-                return "RSTO"
-            plain = self.history.removeprefix("^")
-            before, reset, _ = plain.partition("R")
-            return "RSTOS0" if reset and plain[0] == "S" and not set(before) & set("HAFGIQ") else "OTH"
-        if "closed" in (o.state, r.state):
-            if o.state == r.state:
-                return "SF"
-            if o.state == "closed":
-                return "SH" if r.state in SILENT else "S2"
-            return "SHR" if o.state in SILENT else "S3"
-        return {("syn", "inactive"): "S0", ("established", "established"): "S1"}.get((o.state, r.state), "OTH")
-
-    def record(self) -> dict[str, Any]:
-        """The fields that the model and the engine are compared by."""
-        o, r = self.orig, self.resp
-        row: dict[str, Any] = {
-            "id.orig_h": o.address,
-            "id.orig_p": o.port,
-            "id.resp_h": r.address,
-            "id.resp_p": r.port,
-            "ip_proto": self.protocol,
-            "conn_state": self.state(),
-            "missed_bytes": self.missed,
-            "orig_pkts": o.packets,
-            "orig_ip_bytes": o.ip_bytes,
-            "resp_pkts": r.packets,
-            "resp_ip_bytes": r.ip_bytes,
-        }
-        if self.history:
-            row["history"] = self.history
-        if self.last > self.first:
-            row["duration"] = round((self.last - self.first) / SECOND, 6)
-            row["orig_bytes"] = o.size(r) if self.protocol == 6 else o.payload
-            row["resp_bytes"] = r.size(o) if self.protocol == 6 else r.payload
-        return row
-
-
-def _absorb(end: End) -> None:
-    """Ranges that have become in order."""
-    for start, stop in sorted(end.ranges):
-        if start <= end.ordered:
-            end.ordered = max(end.ordered, stop)
-    end.ranges = [one for one in end.ranges if one[1] > end.ordered]
-
 
 def _flips(p: Packet) -> bool:
     if p.target == "255.255.255.255" or p.protocol not in (6, 17):
@@ -421,9 +294,9 @@ def follow(packets: list[Packet]) -> list[dict[str, Any]]:
         key = (p.protocol, p.paired, *(sorted(ends) if p.paired else ends))
         known = held.get(key)
         if known and (known.due() <= p.time or (p.protocol == 6 and known.reused(p))):
-            records.append(held.pop(key).record())
+            records.append(record_of(held.pop(key)))
             known = None
         if not known:
             known = held[key] = Conversation(p)
         known.take(p)
-    return records + [one.record() for one in held.values()]
+    return records + [record_of(one) for one in held.values()]

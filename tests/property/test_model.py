@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from netcrier.analyzerd import engine
 
@@ -101,7 +101,20 @@ SEGMENT = st.tuples(
 )
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+BEFORE_THE_START = [
+    (True, 0, 10, 0, 0, 0, 0),
+    (True, 5, 0, 0, 0, 0, 0),
+    (True, 0, 0, 0, 1, 0, 0),
+    (False, 0, 0, 0, 0, 6 * frames.SECOND, 0),
+]
+"""Payload numbered before the start while no wrap is counted: Zeek takes the nearer way to the start and drops it."""
+
+FLIPPED = [(False, 0, 0, 0, 0, 0, 0)] * 10
+
+
+@example(BEFORE_THE_START, 2**32 - 8, 80)
+@example(FLIPPED + BEFORE_THE_START, 2**32 - 8, 80)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(SEGMENT, max_size=14), st.sampled_from([0, 1000, 2**32 - 8]), st.sampled_from([80, 5000]))
 def test_engine_and_model_agree_on_random_tcp(script: list[Any], base: int, port: int) -> None:
     time, packets = frames.SECOND, []
@@ -119,7 +132,7 @@ DATAGRAM = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(DATAGRAM, max_size=20))
 def test_engine_and_model_agree_on_random_udp_and_icmp(script: list[Any]) -> None:
     time, packets = frames.SECOND, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from netcrier.ids import GroupId, MessageId
@@ -13,6 +14,7 @@ from netcrier.wire.fetch import Fetch, Lack, encode_fetch
 from netcrier.wire.fragment import Fragment, encode_fragment
 from netcrier.wire.handshake import Answerer, Asker
 from netcrier.wire.header import FRONT_SIZE, UpHeader, seal_down, seal_up, up_key
+from netcrier.wire.heard import Entry, Heard, encode_heard
 from netcrier.wire.hello import (
     Hello,
     LaneStart,
@@ -26,8 +28,9 @@ from netcrier.wire.hello import (
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import FRAGMENT_SIZE
 from netcrier.wire.message import Message, encode_message
-from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
+from netcrier.wire.report import LaneReport, Outcome, Report, Request, Told, encode_report, encode_request
 from netcrier.wire.signed import Head, signed
+from netcrier.wire.skip import Cause, Skip, encode_skip
 from netcrier.wire.solicit import Solicit, encode_solicit
 from netcrier.wire.token import Token, encode_token
 
@@ -79,6 +82,11 @@ WELCOME: Final = Welcome(
 REPORT: Final = Report(
     5, (LaneReport(0, 2, 1280, 1279, CHAIN, ((1282, digest(b"held")),)), LaneReport(1, 2, 7, 7, CHAIN)), 4, 1500, 3
 )
+OUTCOMES: Final = replace(
+    REPORT, outcomes=(Outcome(0, 1277, Told.REFUSED, 1), Outcome(1, 6, Told.HANDLED, 3), Outcome(0, 900, Told.GAP, 299))
+)
+SKIP: Final = Skip(HEAD, 0, 1281, 3, Cause.NOT_FOR_YOU, 16, CHAIN)
+HEARD: Final = Heard(HEAD, (Entry(16, NODE_BOOT, 5), Entry(4, 1, 2**40)))
 REQUEST: Final = Request(6, 2, 0, ((1281, 1), (1283, 2)))
 CATCH_UP: Final = CatchUp(7, ((0, 2, 1280), (1, 2, 7)))
 TOKEN: Final = Token(GROUP, SIGNER.public, MASTER_KEY.public, 12346, TOKEN_ID, TOKEN_SECRET, "lab")
@@ -130,6 +138,26 @@ def solicit() -> bytes:
     return seal_down(Kind.SOLICIT, GROUP, EPOCH, SEAL, solicit_plaintext())
 
 
+def skip_plaintext() -> bytes:
+    """SKIP, signed."""
+    return signed(Kind.SKIP, GROUP, encode_skip(SKIP), SIGNER)
+
+
+def skip() -> bytes:
+    """SKIP, signed and sealed."""
+    return seal_down(Kind.SKIP, GROUP, EPOCH, SEAL, skip_plaintext())
+
+
+def heard_plaintext() -> bytes:
+    """HEARD, signed."""
+    return signed(Kind.HEARD, GROUP, encode_heard(HEARD), SIGNER)
+
+
+def heard() -> bytes:
+    """HEARD, signed and sealed."""
+    return seal_down(Kind.HEARD, GROUP, EPOCH, SEAL, heard_plaintext())
+
+
 def asker() -> tuple[Asker, bytes]:
     """The node's side of the handshake after its hello, and the hello."""
     exchange = Asker(hello_front(GROUP), NODE_KEY, AgreementKey(bytes([5]) * 32), MASTER_KEY.public)
@@ -160,6 +188,11 @@ def report() -> bytes:
     return seal_up(UpHeader(Kind.REPORT, GROUP, NODE, NODE_BOOT), upward_key(Kind.REPORT), encode_report(REPORT))
 
 
+def outcomes() -> bytes:
+    """OUTCOMES, sealed: a report that tells of single messages."""
+    return seal_up(UpHeader(Kind.REPORT, GROUP, NODE, NODE_BOOT), upward_key(Kind.REPORT), encode_report(OUTCOMES))
+
+
 def request() -> bytes:
     """REQUEST, sealed."""
     return seal_up(UpHeader(Kind.REQUEST, GROUP, NODE, NODE_BOOT), upward_key(Kind.REQUEST), encode_request(REQUEST))
@@ -184,10 +217,12 @@ def token() -> str:
 BUILDERS: Final = {
     Kind.BEACON: beacon,
     Kind.MESSAGE: message,
+    Kind.SKIP: skip,
     Kind.SOLICIT: solicit,
     Kind.BLOCK: block,
     Kind.FRAGMENT: fragment,
     Kind.PARITY: parity,
+    Kind.HEARD: heard,
     Kind.WELCOME: welcome,
     Kind.HELLO: hello,
     Kind.REPORT: report,

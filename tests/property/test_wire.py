@@ -39,6 +39,7 @@ from netcrier.wire.header import (
     seal_up,
     up_key,
 )
+from netcrier.wire.heard import Entry, Heard, decode_heard, encode_heard
 from netcrier.wire.hello import (
     Hello,
     LaneStart,
@@ -58,20 +59,26 @@ from netcrier.wire.limits import (
     EXTRAS_MAX,
     FRAGMENT_SIZE,
     FRAGMENTS_MAX,
+    HEARD_MAX,
     LANES_MAX,
+    OUTCOMES_MAX,
     RANGES_MAX,
+    SKIP_MAX,
 )
 from netcrier.wire.message import Message, decode_message, encode_message
 from netcrier.wire.report import (
     LaneReport,
+    Outcome,
     Report,
     Request,
+    Told,
     decode_report,
     decode_request,
     encode_report,
     encode_request,
 )
 from netcrier.wire.signed import Head, signed, verify
+from netcrier.wire.skip import ANY_NODE, Cause, Skip, decode_skip, encode_skip
 from netcrier.wire.solicit import Solicit, bitmaps, decode_solicit, encode_solicit
 from netcrier.wire.token import Token, decode_token, encode_token
 
@@ -105,6 +112,8 @@ DECODERS: Final[list[Callable[[bytes], object]]] = [
     decode_parity,
     decode_fetch,
     decode_solicit,
+    decode_skip,
+    decode_heard,
     decode_report,
     decode_request,
     decode_catch_up,
@@ -116,6 +125,9 @@ DECODERS: Final[list[Callable[[bytes], object]]] = [
 PLAINTEXTS: Final = [
     datagrams.message_plaintext(),
     datagrams.solicit_plaintext(),
+    datagrams.skip_plaintext(),
+    datagrams.heard_plaintext(),
+    encode_report(datagrams.OUTCOMES),
     encode_report(datagrams.REPORT),
     encode_request(datagrams.REQUEST),
     encode_catch_up(datagrams.CATCH_UP),
@@ -217,6 +229,8 @@ ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
     Kind.BLOCK: accept_piece,
     Kind.FRAGMENT: accept_piece,
     Kind.PARITY: accept_piece,
+    Kind.SKIP: accept_down,
+    Kind.HEARD: accept_down,
     Kind.WELCOME: accept_welcome,
     Kind.HELLO: accept_hello,
     Kind.REPORT: accept_up,
@@ -313,8 +327,15 @@ SOLICITS: Final = st.builds(Solicit, HEADS, uints(1), uints(8), uints(4), uints(
 EXTRAS: Final = tuples_of(EXTRAS_MAX, uints(8), DIGESTS)
 LANE_REPORTS: Final = st.builds(LaneReport, uints(1), uints(4), uints(8), uints(8), DIGESTS, EXTRAS)
 REPORTS: Final = st.builds(
-    Report, uints(8), st.lists(LANE_REPORTS, max_size=LANES_MAX).map(tuple), uints(8), uints(4), uints(4)
-)
+    Report, uints(8), st.lists(LANE_REPORTS, max_size=LANES_MAX).map(tuple), uints(8), uints(4), uints(4),
+    st.lists(st.builds(Outcome, uints(1), uints(8), st.sampled_from(Told), uints(2)), max_size=OUTCOMES_MAX).map(tuple),
+)  # fmt: skip
+SKIPS: Final = st.builds(
+    Skip, HEADS, st.integers(0, 1), st.integers(1, 2**64 - 1), st.integers(1, SKIP_MAX), st.sampled_from(Cause),
+    uints(4) | st.just(ANY_NODE), DIGESTS,
+)  # fmt: skip
+ENTRIES: Final = st.builds(Entry, uints(4), uints(4), uints(8))
+HEARDS: Final = st.builds(Heard, HEADS, st.lists(ENTRIES, max_size=HEARD_MAX).map(tuple))
 RANGES: Final = tuples_of(RANGES_MAX, uints(8), st.integers(0, 5))
 REQUESTS: Final = st.builds(Request, uints(8), uints(4), uints(1), RANGES)
 IDS: Final = st.builds(MessageId, uints(4), st.integers(0, 1), uints(8))
@@ -380,6 +401,13 @@ def test_a_block_a_fragment_and_a_fetch_come_back(block: Block, fragment: Fragme
 @given(SOLICITS)
 def test_a_solicitation_comes_back(solicit: Solicit) -> None:
     assert decode_solicit(encode_solicit(solicit) + bytes(64)) == solicit
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(SKIPS, HEARDS)
+def test_a_skip_and_a_heard_come_back(skip: Skip, heard: Heard) -> None:
+    assert decode_skip(encode_skip(skip) + bytes(64)) == skip
+    assert decode_heard(encode_heard(heard) + bytes(64)) == heard
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

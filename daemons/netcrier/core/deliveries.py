@@ -1,6 +1,7 @@
 """All messages on their way: which receipts a report brings, which messages are complete, which nodes lack what.
 
-Rules: a message is open until every expected node has delivered it; at most REMEMBERED are kept, the oldest go first.
+Rules: a message is open until every expected node has delivered it or has said why not; at most REMEMBERED are kept,
+the oldest go first.
 """
 
 from __future__ import annotations
@@ -60,19 +61,26 @@ class Deliveries:
             delivery.forget(index)
         return self.completed(list(self._open))
 
-    def move(self, identity: MessageId, index: int, state: State, now: float) -> Receipt | None:
-        """A step of an open message; None where it tells nothing new."""
-        delivery = self._open.get(identity)
-        return delivery.move(index, state, now) if delivery else None
+    def move(self, identity: MessageId, index: int, state: State, now: float, code: int = 0) -> Receipt | None:
+        """A step of a message; None where it tells nothing new."""
+        delivery = self._all.get(identity)
+        return delivery.move(index, state, now, code) if delivery else None
+
+    def stray(self, identity: MessageId, index: int, now: float) -> Receipt | None:
+        """A node has a message of which it does not know whether the master expects that."""
+        delivery = self._all.get(identity)
+        return delivery.stray(index, now) if delivery else None
 
     def completed(self, touched: Iterable[MessageId]) -> list[Completed]:
-        """Which of these open messages every expected node now has; each is said once."""
+        """Which of these messages are settled now: nothing is outstanding. Each is said once."""
         found = []
         for identity in touched:
-            delivery = self._open[identity]
+            delivery = self._open.get(identity)
+            if delivery is None:
+                continue
             if not delivery.outstanding and identity not in self._complete:
                 self._complete.add(identity)
-                found.append(Completed(identity, delivery.expected, delivery.last))
+                found.append(Completed(identity, delivery.expected, delivery.last, delivery.received))
             if not delivery.undelivered:
                 del self._open[identity]
                 self._complete.discard(identity)

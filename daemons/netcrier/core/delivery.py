@@ -1,9 +1,12 @@
-"""What became of one message at each node that the master expects it from: a table of states.
+"""What became of one message at each node: a table of states.
 
-    pending -> received -> delivered
+    pending -> received -> delivered -> handled
+    pending -> refused, missed, gap          the node is without it, and has said so
+    pending -> expired -> missed             its age limit passed before the node was known to have it
+    expired -> received …                    the node had it in time after all
 
-Later states (handled, refused, expired, missed) append to the table. An illegal move is a missing key: it changes
-nothing.
+An illegal move is a missing key: it changes nothing. A node that was not expected and has the message all the same is
+`unexpected`: kept and shown, never waited for.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from netcrier.ids import MessageId
 
@@ -21,13 +25,33 @@ class State(IntEnum):
     PENDING = 0
     RECEIVED = 1
     DELIVERED = 2
+    HANDLED = 3
+    """A handler has run; its exit status is the code."""
+    REFUSED = 4
+    """The node's own tags do not match; the code is the reason."""
+    EXPIRED = 5
+    """The age limit has passed; whether the node was reached is not known, and it is not tried any more."""
+    MISSED = 6
+    """The node is without it because it expired, and has that in its log."""
+    GAP = 7
+    """The node is without it because the master no longer keeps it."""
 
 
+HAVE: Final = frozenset({State.RECEIVED, State.DELIVERED, State.HANDLED})
+"""The node has the message."""
+
+OPEN: Final = frozenset({State.PENDING, State.RECEIVED, State.EXPIRED})
+"""More is to come: what a restart of the master has to take up again."""
+
+_WITHOUT = (State.REFUSED, State.MISSED, State.GAP)
 _MOVES = frozenset(
     {
-        (State.PENDING, State.RECEIVED),
-        (State.PENDING, State.DELIVERED),
+        *((State.PENDING, state) for state in State if state is not State.PENDING),
+        *((State.EXPIRED, state) for state in (*HAVE, *_WITHOUT)),
         (State.RECEIVED, State.DELIVERED),
+        (State.RECEIVED, State.HANDLED),
+        (State.RECEIVED, State.REFUSED),
+        (State.DELIVERED, State.HANDLED),
     }
 )
 
@@ -40,12 +64,14 @@ class Receipt:
     index: int
     state: State
     after: float
+    code: int = 0
+    unexpected: bool = False
 
 
 class Delivery:
     """One message on its way to the nodes `expected` (roster indexes)."""
 
-    __slots__ = ("expected", "last", "message", "outstanding", "sent_at", "states", "undelivered")
+    __slots__ = ("expected", "last", "message", "outstanding", "received", "sent_at", "states", "strays", "undelivered")
 
     def __init__(
         self, message: MessageId, expected: Iterable[int], sent_at: float, states: Mapping[int, State] | None = None
@@ -55,26 +81,48 @@ class Delivery:
         self.last = 0.0
         """Seconds from sending to the newest receipt of this run."""
         self.states: dict[int, State] = dict.fromkeys(expected, State.PENDING) | dict(states or {})
+        self.strays: dict[int, State] = {}
+        """Nodes that have the message and were not expected to."""
         self.expected = len(self.states)
+        self.received = sum(state in HAVE for state in self.states.values())
         self.outstanding = {index for index, state in self.states.items() if state is State.PENDING}
-        self.undelivered = {index for index, state in self.states.items() if state is not State.DELIVERED}
+        self.undelivered = {index for index, state in self.states.items() if state in OPEN}
 
-    def move(self, index: int, state: State, now: float) -> Receipt | None:
+    def move(self, index: int, state: State, now: float, code: int = 0) -> Receipt | None:
         """The receipt, or None where it tells nothing new or was not expected."""
         before = self.states.get(index)
-        if before is None or (before, state) not in _MOVES:
+        if before is None:
+            return self._move_stray(index, state, now)
+        if (before, state) not in _MOVES:
             return None
         self.states[index] = state
         self.outstanding.discard(index)
-        if state is State.DELIVERED:
+        if state not in OPEN:
             self.undelivered.discard(index)
-        if before is State.PENDING:
+        self.received += (state in HAVE) - (before in HAVE)
+        if before is State.PENDING and state in HAVE:
             self.last = max(self.last, now - self.sent_at)
-        return Receipt(self.message, index, state, now - self.sent_at)
+        return Receipt(self.message, index, state, now - self.sent_at, code)
+
+    def stray(self, index: int, now: float) -> Receipt | None:
+        """A node says that it has the message and may not have been expected; None where it was, or is known to."""
+        if index in self.states or index in self.strays:
+            return self.move(index, State.RECEIVED, now)
+        self.strays[index] = State.PENDING
+        return self._move_stray(index, State.RECEIVED, now)
+
+    def _move_stray(self, index: int, state: State, now: float) -> Receipt | None:
+        if index not in self.strays or (self.strays[index], state) not in _MOVES:
+            return None
+        self.strays[index] = state
+        return Receipt(self.message, index, state, now - self.sent_at, unexpected=True)
 
     def forget(self, index: int) -> None:
         """The node is gone for good: nothing is expected from it."""
-        if self.states.pop(index, None) is not None:
+        self.strays.pop(index, None)
+        state = self.states.pop(index, None)
+        if state is not None:
             self.expected -= 1
+            self.received -= state in HAVE
         self.outstanding.discard(index)
         self.undelivered.discard(index)

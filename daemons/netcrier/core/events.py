@@ -122,11 +122,15 @@ class ReceiptsIn:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Every expected node has the message; `after` in seconds since it was sent."""
+    """Nothing is outstanding: `received` of the expected nodes have the message, the others never will.
+
+    `after` is seconds from sending to the newest receipt.
+    """
 
     message: MessageId
     expected: int
     after: float
+    received: int
 
 
 NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted

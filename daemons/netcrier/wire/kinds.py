@@ -17,12 +17,13 @@ class Kind(IntEnum):
 
     BEACON = 1
     MESSAGE = 2
-    SKIP = 3  # reserved: a signed "this number is not for you, or no longer there"
+    SKIP = 3
     SOLICIT = 4
     BLOCK = 5
     FRAGMENT = 6
     PARITY = 7
     WELCOME = 8
+    HEARD = 9
 
     HELLO = 0x41
     REPORT = 0x42
@@ -32,5 +33,5 @@ class Kind(IntEnum):
     CATCH_UP = 0x46
 
 
-RESERVED: Final = frozenset({Kind.SKIP, Kind.ANSWER})
+RESERVED: Final = frozenset({Kind.ANSWER})
 UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.FETCH, Kind.CATCH_UP})

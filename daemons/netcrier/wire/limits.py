@@ -46,6 +46,24 @@ REQUEST_MESSAGES_MAX: Final = 256
 EXTRAS_MAX: Final = 24
 """Messages beyond the mark that one report lists. The rest is listed once the mark has moved."""
 
+OUTCOMES_MAX: Final = 32
+"""Outcomes of single messages that one report lists. The rest is listed once the master has these."""
+
+SKIP_MAX: Final = 1 << 24
+"""Numbers that one skip covers. More take a second one."""
+
+HEARD_MAX: Final = 64
+"""Reports that one HEARD names. More take a second datagram."""
+
+SELECTOR_MAX: Final = 255
+"""Bytes of a selector: its count is one byte. A longer one is refused at `broadcast`."""
+
+SELECTOR_TESTS_MAX: Final = 16
+"""Tests in a selector, as many as a node has tags. More are refused at `broadcast`; a node refuses the message."""
+
+PATTERN_DEPTH_MAX: Final = 8
+"""Groups inside one another in a pattern: its reader descends so deep. More are refused as a longer selector is."""
+
 TAGS_MAX: Final = 16
 """Tags in a hello. More are undecodable."""
 

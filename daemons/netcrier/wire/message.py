@@ -8,16 +8,18 @@ signature 64
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES, MessageId
 from netcrier.wire.block import check_size
 from netcrier.wire.codec import Reader
 from netcrier.wire.envelope import DIGEST_SIZE, Digest
-from netcrier.wire.limits import BODY_MAX
+from netcrier.wire.limits import BODY_MAX, SELECTOR_MAX
 from netcrier.wire.signed import Head, read_head, split, write_head
 
-_SELECTOR_MAX = 255
+ROOM: Final = 1056
+"""Bytes of body and selector together that one datagram carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def encode_message(message: Message) -> bytes:
     writer = write_head(message.head).uint(message.lane, 1).uint(message.sequence, 8)
     writer.uint(message.window_us, 4).uint(message.sent_us, 8).uint(message.ttl_ms, 8)
     writer.uint(message.size if message.blocks else len(message.body), 4).uint(len(message.blocks), 2)
-    writer.text(message.selector, _SELECTOR_MAX)
+    writer.text(message.selector, SELECTOR_MAX)
     return bytes(writer.put(b"".join(message.blocks) or message.body))
 
 
@@ -58,7 +60,7 @@ def decode_message(plaintext: bytes) -> Message:
     reader = Reader(split(plaintext)[0])
     head, lane, sequence = read_head(reader), reader.uint(1), reader.uint(8)
     window_us, sent_us, ttl_ms = reader.uint(4), reader.uint(8), reader.uint(8)
-    size, blocks, selector = reader.uint(4), reader.uint(2), reader.text(_SELECTOR_MAX)
+    size, blocks, selector = reader.uint(4), reader.uint(2), reader.text(SELECTOR_MAX)
     if lane not in LANES or not sequence:
         raise DecodeError("malformed", "message")
     if blocks:

@@ -2,18 +2,20 @@
 
 REPORT   counter 8, beacon's counter 8 and µs held 4 (for the round trip; 0: none), kernel drops 4,
          lanes 1+n*(lane 1, term 4, received 8, delivered 8, chain 16, extras 1+n*(sequence 8, digest 16)),
-         outcomes 1+0 (reserved: refused, expired, missed, handled)
+         outcomes 1+n*(lane 1, sequence 8, outcome 1, code 2): what marks cannot say of single messages
 REQUEST  counter 8, term 4, lane 1, ranges 1+n*(first 8, count 2)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
 
 from netcrier.errors import DecodeError
 from netcrier.wire.codec import Reader, Writer
 from netcrier.wire.envelope import DIGEST_SIZE, Digest
-from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX, OUTCOMES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,33 @@ class LaneReport:
     extras: tuple[tuple[int, Digest], ...] = ()
 
 
+class Told(IntEnum):
+    """What a node tells of single messages; the numbers are those of delivery states. Append-only."""
+
+    RECEIVED = 1
+    HANDLED = 3
+    REFUSED = 4
+    MISSED = 6
+    GAP = 7
+
+
+_TOLD: Final = frozenset(map(int, Told))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message at the node.
+
+    `code`: HANDLED the handler's exit status; REFUSED the reason (1 tags, 2 a selector that the node cannot read);
+    MISSED, GAP how many numbers after this one share it; RECEIVED 0.
+    """
+
+    lane: int
+    sequence: int
+    told: Told
+    code: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All lanes of a node."""
@@ -40,6 +69,7 @@ class Report:
     beacon_counter: int = 0
     held_us: int = 0
     drops: int = 0
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +93,17 @@ def encode_report(report: Report) -> bytes:
         writer.put(lane.chain, DIGEST_SIZE).uint(len(lane.extras), 1)
         for sequence, digest in lane.extras:
             writer.uint(sequence, 8).put(digest, DIGEST_SIZE)
-    return bytes(writer.uint(0, 1))
+    writer.uint(len(report.outcomes), 1)
+    for outcome in report.outcomes:
+        writer.uint(outcome.lane, 1).uint(outcome.sequence, 8).uint(outcome.told, 1).uint(outcome.code, 2)
+    return bytes(writer)
+
+
+def _read_outcome(reader: Reader) -> Outcome:
+    lane, sequence, told, code = reader.uint(1), reader.uint(8), reader.uint(1), reader.uint(2)
+    if told not in _TOLD:
+        raise DecodeError("malformed", f"outcome {told}")
+    return Outcome(lane, sequence, Told(told), code)
 
 
 def _read_lane(reader: Reader) -> LaneReport:
@@ -78,9 +118,9 @@ def decode_report(plaintext: bytes) -> Report:
     reader = Reader(plaintext)
     counter, beacon_counter, held_us, drops = reader.uint(8), reader.uint(8), reader.uint(4), reader.uint(4)
     lanes = tuple(_read_lane(reader) for _ in range(reader.count(LANES_MAX)))
-    reader.count(0)
+    outcomes = tuple(_read_outcome(reader) for _ in range(reader.count(OUTCOMES_MAX)))
     reader.end()
-    return Report(counter, lanes, beacon_counter, held_us, drops)
+    return Report(counter, lanes, beacon_counter, held_us, drops, outcomes)
 
 
 def encode_request(request: Request) -> bytes:

@@ -71,6 +71,8 @@ def test_every_kind_has_its_number(kind: Kind) -> None:
         ("BEACON", 0, 100),
         ("MESSAGE", 0, DOWN_SIZE + 12),
         ("MESSAGE", 1, 67),
+        ("SKIP", 0, 130),
+        ("HEARD", 0, 33),
         ("SOLICIT", 0, 51),
         ("BLOCK, FRAGMENT, PARITY", 0, len(encode_block(datagrams.BLOCK)) - 32),
         ("BLOCK, FRAGMENT, PARITY", 1, len(encode_fragment(datagrams.FRAGMENT)) - len(datagrams.FRAGMENT.data)),
@@ -99,6 +101,9 @@ def test_the_stated_sizes_are_those_of_the_vectors() -> None:
     sealed = 28 + 25 + 17 * lanes + 1 + name
     assert len(datagrams.beacon()) == 102 + 16 * addresses + sealed + 64
     assert len(datagrams.message()) == DOWN_SIZE + 28 + 68 + len("a=b") + len(datagrams.MESSAGE.body) + 64
+    assert len(datagrams.skip()) == DOWN_SIZE + 28 + 130
+    assert len(datagrams.heard()) == DOWN_SIZE + 28 + 33 + 16 * 2 + 64
+    assert len(encode_report(datagrams.OUTCOMES)) == len(encode_report(datagrams.REPORT)) + 12 * 3
     assert len(datagrams.solicit()) == DOWN_SIZE + 28 + 51 + len(datagrams.SOLICIT.bitmap) + 64
     assert len(encode_report(datagrams.REPORT)) == 25 + 2 * 38 + 24 + 1
     assert len(datagrams.welcome()) == 60 + 16 + 81 + 1 + 36 * 2 + 1 + 29 + 1 + name

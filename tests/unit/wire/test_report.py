@@ -8,8 +8,17 @@ import pytest
 from netcrier.errors import DecodeError
 from netcrier.wire.envelope import TAG_SIZE, digest
 from netcrier.wire.header import UP_SIZE
-from netcrier.wire.limits import DATAGRAM_MAX, EXTRAS_MAX, LANES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
-from netcrier.wire.report import LaneReport, Report, decode_report, decode_request, encode_report, encode_request
+from netcrier.wire.limits import DATAGRAM_MAX, EXTRAS_MAX, LANES_MAX, OUTCOMES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+from netcrier.wire.report import (
+    LaneReport,
+    Outcome,
+    Report,
+    Told,
+    decode_report,
+    decode_request,
+    encode_report,
+    encode_request,
+)
 
 from tests import datagrams
 
@@ -37,9 +46,22 @@ def test_a_report_of_five_lanes_is_malformed() -> None:
         decode_report(encode_report(Report(1, tuple(lane_with(0) for _ in range(LANES_MAX + 1)))))
 
 
-def test_reserved_outcomes_are_refused() -> None:
+def test_a_report_lists_32_outcomes_beside_all_else_and_not_33() -> None:
+    outcomes = tuple(Outcome(1, number, Told.REFUSED, 1) for number in range(OUTCOMES_MAX + 1))
+    lanes = (lane_with(EXTRAS_MAX), *(lane_with(0) for _ in range(LANES_MAX - 1)))
+    full = Report(1, lanes, outcomes=outcomes[1:])
+    assert decode_report(encode_report(full)) == full
+    assert SEALED + len(encode_report(full)) <= DATAGRAM_MAX
     with pytest.raises(DecodeError, match="malformed"):
-        decode_report(encode_report(datagrams.REPORT)[:-1] + b"\1")
+        decode_report(encode_report(replace(full, outcomes=outcomes)))
+
+
+@pytest.mark.parametrize("told", [0, 2, 5, 8, 255])
+def test_an_outcome_that_no_node_tells_is_malformed(told: int) -> None:
+    data = bytearray(encode_report(Report(1, (), outcomes=(Outcome(0, 1, Told.REFUSED),))))
+    data[-3] = told
+    with pytest.raises(DecodeError, match="malformed"):
+        decode_report(bytes(data))
 
 
 @pytest.mark.parametrize("encoded", [encode_report(datagrams.REPORT), encode_request(datagrams.REQUEST)])

@@ -15,11 +15,13 @@ from netcrier.wire.fetch import decode_fetch
 from netcrier.wire.fragment import decode_fragment, decode_parity
 from netcrier.wire.handshake import Answerer
 from netcrier.wire.header import FRONT_SIZE, UP_SIZE, UpHeader, open_down, read_front, read_up
+from netcrier.wire.heard import decode_heard
 from netcrier.wire.hello import decode_hello, decode_welcome, read_welcome_front
 from netcrier.wire.kinds import RESERVED, Kind
 from netcrier.wire.message import decode_message
 from netcrier.wire.report import decode_report, decode_request
 from netcrier.wire.signed import verify
+from netcrier.wire.skip import decode_skip
 from netcrier.wire.solicit import decode_solicit
 from netcrier.wire.token import decode_token
 
@@ -35,7 +37,8 @@ def frozen(kind: Kind) -> bytes:
 
 
 def test_every_kind_of_this_version_has_a_vector() -> None:
-    assert set(FROZEN) == {kind.name for kind in Kind if kind not in RESERVED} | {"TOKEN", "MESSAGE in blocks"}
+    more = {"TOKEN", "MESSAGE in blocks", "REPORT with outcomes"}
+    assert set(FROZEN) == {kind.name for kind in Kind if kind not in RESERVED} | more
 
 
 @pytest.mark.parametrize("kind", datagrams.BUILDERS)
@@ -91,6 +94,24 @@ def test_the_frozen_solicitation_is_read() -> None:
     plaintext = open_down(frozen(Kind.SOLICIT), KEYS)
     verify(Kind.SOLICIT, datagrams.GROUP, plaintext, VERIFIER)
     assert decode_solicit(plaintext) == datagrams.SOLICIT
+
+
+def test_the_frozen_skip_is_read() -> None:
+    plaintext = open_down(frozen(Kind.SKIP), KEYS)
+    verify(Kind.SKIP, datagrams.GROUP, plaintext, VERIFIER)
+    assert decode_skip(plaintext) == datagrams.SKIP
+
+
+def test_the_frozen_heard_is_read() -> None:
+    plaintext = open_down(frozen(Kind.HEARD), KEYS)
+    verify(Kind.HEARD, datagrams.GROUP, plaintext, VERIFIER)
+    assert decode_heard(plaintext) == datagrams.HEARD
+
+
+def test_the_frozen_report_with_outcomes_is_read() -> None:
+    assert datagrams.outcomes().hex() == FROZEN["REPORT with outcomes"]
+    data = bytes.fromhex(FROZEN["REPORT with outcomes"])
+    assert decode_report(datagrams.upward_key(Kind.REPORT).open(data, UP_SIZE)) == datagrams.OUTCOMES
 
 
 def test_the_frozen_hello_is_read() -> None:

@@ -37,11 +37,6 @@ class Deliveries:
         """Those that some node has not delivered, the oldest first."""
         return self._open.values()
 
-    @property
-    def awaited(self) -> bool:
-        """Whether some receipt is outstanding."""
-        return any(delivery.outstanding for delivery in self._open.values())
-
     def track(self, delivery: Delivery) -> None:
         """A message is sent, or comes back from the store."""
         self._all[delivery.message] = delivery

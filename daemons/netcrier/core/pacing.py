@@ -19,6 +19,8 @@ GATHER: Final = 0.003
 """How long repair requests are gathered before an answer: long enough to meet others' requests for the same number."""
 GATHER_NEXT: Final = 0.005
 """Between rounds of repetition, so that repair fills at most about 120 Mbit/s."""
+ASK_MOST: Final = 1.0
+"""Between two solicitations of a node that is here and silent, at most; more where its answers need longer."""
 SILENCES: Final = 3
 """A node is away after so many presence intervals without a word."""
 TIMEOUT_LEAST: Final = 0.020
@@ -43,7 +45,7 @@ def receipt_slot(node: bytes, sequence: int, window: float) -> float:
 
 
 def beacon_delay(sent: int) -> float:
-    """Until the next beacon, `sent` beacons after a message: 10, 20, 40 … ms, at most the idle second."""
+    """Until the next beacon, `sent` beacons after a start: 10, 20, 40 … ms, at most the idle second."""
     return min(BEACON_FIRST * (1 << min(sent, 10)), BEACON_IDLE)
 
 
@@ -79,8 +81,19 @@ def catch_up_delay(failures: int, chance: float) -> float:
     return min(CATCH_UP_FIRST * (1 << min(failures - 1, 10)), CATCH_UP_MOST) * (0.75 + chance / 2)
 
 
+def few(nodes: int) -> int:
+    """Up to how many of `nodes` a datagram goes to one by one: beyond, a broadcast costs everyone less.
+
+    A broadcast wakes every node and is opened by each; on Wi-Fi it also takes the slowest rate.
+    """
+    return min(max(1, nodes // 4), 32)
+
+
 class DelayMeter:
-    """Learns how late receipts come after their slot; `timeout` is twice the 95th percentile, within 20 ms and 1 s."""
+    """Learns how late receipts come after their slot; `timeout` is twice the 95th percentile, within 20 ms and 1 s.
+
+    Feed it only what tells the delay of one exchange: a receipt that had to be asked for may answer either (Karn).
+    """
 
     def __init__(self) -> None:
         self._delays: deque[float] = deque(maxlen=_SAMPLES)

@@ -1,4 +1,4 @@
-"""Repair requests, gathered for a few ms: what several nodes lack is repeated to all, the rest to the one that asks."""
+"""Repair requests, gathered for a few ms: what many nodes lack is repeated to all, the rest to those that ask."""
 
 from __future__ import annotations
 
@@ -28,12 +28,9 @@ class Repeats:
             if self._wanted and self.timer is None:
                 self.timer = now + GATHER
 
-    def due(self, now: float) -> list[tuple[MessageId, int | None]]:
-        """One round: messages, each with the index of the only node that lacks it, or None for everyone."""
+    def due(self, now: float) -> list[tuple[MessageId, set[int]]]:
+        """One round: messages, each with the indexes of the nodes that lack it."""
         round_ = list(self._wanted)[:REPAIRS_PER_ROUND]
-        found = []
-        for identity in round_:
-            indexes = self._wanted.pop(identity)
-            found.append((identity, indexes.pop() if len(indexes) == 1 else None))
+        found = [(identity, self._wanted.pop(identity)) for identity in round_]
         self.timer = now + GATHER_NEXT if self._wanted else None
         return found

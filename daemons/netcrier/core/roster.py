@@ -32,6 +32,8 @@ class Node:
     counters: CounterWindow = field(default_factory=CounterWindow)
     keys: dict[Kind, SealKey] = field(default_factory=dict)
     solicited: int = 0
+    solicited_at: float = 0.0
+    requested_at: float = 0.0
     solicit_at: float = 0.0
 
 

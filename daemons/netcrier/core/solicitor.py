@@ -1,34 +1,60 @@
-"""Whom to ask for an overdue receipt, and when: nodes that are here, each ever more rarely while it stays silent."""
+"""Whom to ask for an overdue receipt, and when: nodes that are here, each ever more rarely while it stays silent.
+
+It learns two delays: `receipts`, of receipts that came unasked, and `answers`, of those that were asked for. The first
+says when a receipt is overdue, the second when to ask again. A receipt that follows a question sooner than any answer
+could was on its way before: it counts as unasked, so that a master that asks too soon learns to wait.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from netcrier.core.deliveries import Deliveries
-from netcrier.core.pacing import DelayMeter
+from netcrier.core.pacing import ASK_MOST, DelayMeter, receipt_slot, receipt_window
 from netcrier.core.roster import Node, Roster
 
 CALLS_AFTER_BOOT: Final = 6
 """How often a node that has not spoken in this run is asked: it may have been here before."""
 _DOUBLINGS = 6
+_ANSWER_LEAST: Final = 0.001
+"""Seconds in which no answer comes, where no round trip is known."""
 
 
 class Solicitor:
-    """Decides from deliveries and roster; `meter` has learnt how late receipts come."""
+    """Decides from deliveries and roster."""
 
     def __init__(self, roster: Roster, deliveries: Deliveries) -> None:
         self._roster, self._deliveries = roster, deliveries
-        self.meter = DelayMeter()
+        self._receipts, self._answers = DelayMeter(), DelayMeter()
         self.timer: float | None = None
+
+    def patience(self, window: float) -> float:
+        """How long after a message its receipts are waited for."""
+        return window + self._receipts.timeout
 
     def soon(self, at: float) -> None:
         """Look again at this time at the latest."""
         if self.timer is None or at < self.timer:
             self.timer = at
 
+    def learn(self, node: Node, sequence: int, after: float, window: float, now: float) -> None:
+        """A node has told of its newest message, `after` seconds after it was sent."""
+        sent, asked = now - after, node.solicited_at
+        if node.requested_at > sent:
+            return  # it had to be repeated
+        slot = receipt_slot(node.row.id, sequence, 1.0)
+        if asked <= sent or now - asked < (node.rtt or 2 * _ANSWER_LEAST) / 2:
+            self._receipts.observe(min(max(0.0, after - slot * window), ASK_MOST))
+        else:
+            self._answers.observe(max(0.0, now - asked - slot * receipt_window(1)))
+
+    def heard(self, node: Node, now: float) -> None:
+        """It is there: what it still lacks may be on its way, and asking again starts with short pauses."""
+        node.solicited, node.solicit_at = 0, now + self._answers.timeout
+
     def due(self, now: float, window: float) -> list[tuple[int, int, set[int]]]:
         """(lane, highest number, node indexes) to ask now."""
-        patience = window + self.meter.timeout
+        patience = self.patience(window)
         asked: dict[int, set[int]] = {}
         highest: dict[int, int] = {}
         later: list[float] = []
@@ -44,16 +70,18 @@ class Solicitor:
                     continue
                 asked.setdefault(lane, set()).add(index)
                 highest[lane] = max(delivery.message.sequence, highest.get(lane, 0))
-        for index in {index for indexes in asked.values() for index in indexes}:
-            later.append(self._asked(index, now, patience))
+        indexes = {index for indexes in asked.values() for index in indexes}
+        pause = receipt_window(len(indexes)) + self._answers.timeout
+        later += [self._asked(index, now, pause) for index in indexes]
         self.timer = min(later, default=None)
         return [(lane, highest[lane], indexes) for lane, indexes in asked.items()]
 
-    def _asked(self, index: int, now: float, patience: float) -> float:
+    def _asked(self, index: int, now: float, pause: float) -> float:
         """When to ask this node again."""
         node = self._roster.at(index)
         assert node is not None
-        node.solicit_at = now + patience * (1 << min(node.solicited, _DOUBLINGS))
+        node.solicited_at = now
+        node.solicit_at = now + min(pause * (1 << min(node.solicited, _DOUBLINGS)), max(ASK_MOST, pause))
         node.solicited += 1
         return node.solicit_at
 

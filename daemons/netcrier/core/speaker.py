@@ -31,7 +31,7 @@ from netcrier.core.events import (
     Received,
 )
 from netcrier.core.outbox import OutLane
-from netcrier.core.pacing import BEACON_IDLE, receipt_slot, receipt_window
+from netcrier.core.pacing import BEACON_IDLE, few, receipt_window
 from netcrier.core.repeats import Repeats
 from netcrier.core.replay import CounterWindow
 from netcrier.core.roster import Node, Roster
@@ -142,8 +142,7 @@ class Speaker:
         """Send what is committed."""
         self.deliveries.track(Delivery(composed.id, composed.expected, now))
         self._out.append(Datagram(self._seal(Kind.MESSAGE, composed.plaintext), None))
-        self._beacons.message_sent(now)
-        self._solicitor.soon(now + self.window + self._solicitor.meter.timeout)
+        self._solicitor.soon(now + self._solicitor.patience(self.window))
 
     def restore(self, delivery: Delivery, now: float) -> None:
         """A message of an earlier run, from the store."""
@@ -210,8 +209,8 @@ class Speaker:
         if self._beacons.timer <= now:
             self._say_beacon(now, now_us)
         if self._repeats.timer is not None and self._repeats.timer <= now:
-            for identity, index in self._repeats.due(now):
-                self._say_again(identity, index)
+            for identity, indexes in self._repeats.due(now):
+                self._say_again(identity, indexes)
         if self._solicitor.timer is not None and self._solicitor.timer <= now:
             for lane, sequence, indexes in self._solicitor.due(now, self.window):
                 self._say_solicit(lane, sequence, indexes)
@@ -232,13 +231,15 @@ class Speaker:
         node.drops = report.drops
         receipts = [receipt for lane in report.lanes for receipt in self._lane_report(node, lane, got.now)]
         if receipts:
-            self._learn(node, receipts)
+            newest = receipts[-1]
+            self._solicitor.learn(node, newest.message.sequence, newest.after, self.window, got.now)
             self._events.append(ReceiptsIn(tuple(receipts)))
             self._events.extend(self.deliveries.completed(dict.fromkeys(receipt.message for receipt in receipts)))
 
     def _on_request(self, got: Received) -> None:
         node, request = self._from_node(got.data, decode_request)
         self._fresh(node, request.counter, got.source, got.now, got.now_us)
+        node.requested_at = got.now
         lane = self.lanes.get(request.lane)
         if lane is None or request.term != self.me.term:
             raise DecodeError("other term")
@@ -281,7 +282,8 @@ class Speaker:
             node.row = replace(node.row, address=address[0], seen_us=now_us)
             self._events.append(NodeChanged(node.row))
         node.row = replace(node.row, seen_us=now_us)
-        node.heard_at, node.solicited, node.solicit_at = now, 0, 0.0
+        node.heard_at = now
+        self._solicitor.heard(node, now)
 
     def _lane_report(self, node: Node, report: LaneReport, now: float) -> list[Receipt]:
         lane = self.lanes.get(report.lane)
@@ -307,12 +309,6 @@ class Speaker:
         moves = (move(MessageId(self.me.term, report.lane, at), index, state, now) for at, state in steps)
         return [receipt for receipt in moves if receipt]
 
-    def _learn(self, node: Node, receipts: list[Receipt]) -> None:
-        newest = receipts[-1]
-        if not node.solicited:
-            slot = receipt_slot(node.row.id, newest.message.sequence, self.window)
-            self._solicitor.meter.observe(max(0.0, min(newest.after - slot, 1.0)))
-
     # What it says
 
     def _head(self) -> Head:
@@ -333,16 +329,15 @@ class Speaker:
         spans = tuple(lane.span() for lane in self.lanes.values())
         marks = Marks(spans, int(self.window * 1e6), presence, now_us, me.group_name)
         self._out.append(Datagram(encode_beacon(beacon, marks, keys.seal, me.signer), None))
-        self._beacons.beacon_sent(head.counter, now, self.deliveries.awaited)
+        self._beacons.beacon_sent(head.counter, now)
 
-    def _say_again(self, identity: MessageId, index: int | None) -> None:
-        """Repeat a message to one node, or (None) to all."""
+    def _say_again(self, identity: MessageId, indexes: set[int]) -> None:
+        """Repeat a message to the nodes that lack it."""
         plaintext = self._shelf.signed_message(identity)
         if plaintext is None:
             self.refused["no longer kept"] += 1
             return
-        node = self.roster.at(index) if index is not None else None
-        self._out.append(Datagram(self._seal(Kind.MESSAGE, plaintext), node.address if node else None))
+        self._say_to(indexes, self._seal(Kind.MESSAGE, plaintext))
         self.repaired += 1
 
     def _backlog(self, asked: CatchUp) -> Iterator[bytes]:
@@ -358,8 +353,18 @@ class Speaker:
                 sequence += 1
 
     def _say_solicit(self, lane: int, sequence: int, indexes: set[int]) -> None:
-        alone = self.roster.at(next(iter(indexes))) if len(indexes) == 1 else None
+        window_us = int(receipt_window(len(indexes)) * 1e6)
         for first, bitmap in bitmaps(indexes):
-            content = encode_solicit(Solicit(self._head(), lane, sequence, int(self.window * 1e6), first, bitmap))
+            content = encode_solicit(Solicit(self._head(), lane, sequence, window_us, first, bitmap))
             plaintext = signed.signed(Kind.SOLICIT, self.me.group, content, self.me.signer)
-            self._out.append(Datagram(self._seal(Kind.SOLICIT, plaintext), alone.address if alone else None))
+            there = {index for index in indexes if 0 <= index - first < 8 * len(bitmap)}
+            self._say_to(there, self._seal(Kind.SOLICIT, plaintext))
+
+    def _say_to(self, indexes: set[int], data: bytes) -> None:
+        """To these nodes, one by one where they are few and their addresses are known, else to all."""
+        nodes = [self.roster.at(index) for index in indexes]
+        addresses = [node.address for node in nodes if node and node.address]
+        if len(addresses) < len(indexes) or len(indexes) > few(len(self.roster)):
+            self._out.append(Datagram(data, None))
+        else:
+            self._out.extend(Datagram(data, address) for address in addresses)

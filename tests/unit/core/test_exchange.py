@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from netcrier.core.events import CatchUpWanted, Pin, Received
+from netcrier.core.events import CatchUpWanted, Datagram, Pin, Received
 from netcrier.core.outbox import OutLane
 from netcrier.errors import DecodeError
 from netcrier.ids import GroupId, MessageId
@@ -51,6 +51,26 @@ def test_loss_both_ways_repeats_and_loses_nothing(seed: int) -> None:
     net.run(30, until=lambda: len(net.completed) == 100)
     assert all(node.log == sent for node in net.nodes), f"seed {seed}"
     assert len(net.completed) == 100, f"seed {seed}"
+
+
+def test_a_few_nodes_that_lack_a_receipt_are_asked_one_by_one_and_no_beacon_is_hurried() -> None:
+    net = enrolled(20, seed=22)
+    net.run(2)
+    deaf = {node.address for node in net.nodes[:3]}
+    carry, down = net._carry_down, []
+
+    def carried(datagram: Datagram) -> None:
+        down.append((read_front(datagram.data).kind, datagram.to))
+        carry(datagram)
+
+    net._carry_down = carried  # type: ignore[method-assign]
+    silent = {node.listener.id for node in net.nodes[:3]}
+    net.lose = lambda data, up: up and data[12:28] in silent and Kind.SOLICIT not in [kind for kind, _ in down]
+    net.broadcast(b"x")
+    net.run(0.4, until=lambda: len(net.completed) == 1)
+    assert len(net.completed) == 1
+    assert {to for kind, to in down if kind is Kind.SOLICIT} == deaf
+    assert [kind for kind, _ in down].count(Kind.BEACON) <= 1
 
 
 def test_a_node_that_was_down_gets_what_it_missed_in_order() -> None:

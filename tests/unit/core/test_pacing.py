@@ -7,6 +7,7 @@ from netcrier.core.pacing import (
     Budget,
     DelayMeter,
     beacon_delay,
+    few,
     hello_delay,
     presence_interval,
     receipt_slot,
@@ -31,8 +32,13 @@ def test_the_presence_interval_grows_with_the_nodes(nodes: int, interval: float)
 @pytest.mark.parametrize(
     ("sent", "delay"), [(0, 0.01), (1, 0.02), (2, 0.04), (3, 0.08), (6, 0.64), (7, 1.0), (10**6, 1.0)]
 )
-def test_beacons_after_a_message_come_ever_more_rarely(sent: int, delay: float) -> None:
+def test_beacons_after_a_start_come_ever_more_rarely(sent: int, delay: float) -> None:
     assert beacon_delay(sent) == pytest.approx(delay)
+
+
+@pytest.mark.parametrize(("nodes", "most"), [(1, 1), (7, 1), (8, 2), (100, 25), (128, 32), (10_000, 32)])
+def test_few_are_a_quarter_of_the_nodes_and_at_most_32(nodes: int, most: int) -> None:
+    assert few(nodes) == most
 
 
 @pytest.mark.parametrize(

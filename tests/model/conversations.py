@@ -169,7 +169,7 @@ class Conversation:
         step = past - end.last
         if p.flags & (SYN | RST) and abs(step) > JUMP:
             return
-        if p.flags & FIN and end.last == end.start + 1:
+        if p.flags & FIN and (end.last - end.start) % 2**32 == 1:  # Zeek looks at 32 bits
             end.last = past if step >= 0 else end.last + step % 2**32
         elif end.state == "reset":
             return

@@ -109,11 +109,30 @@ BEFORE_THE_START = [
 ]
 """Payload numbered before the start while no wrap is counted: Zeek takes the nearer way to the start and drops it."""
 
+SAME_32_BITS = [
+    (True, 2, 2, 0, 0, 0, 0),
+    (True, 1, 0, 0, 0, 0, 0),
+    (True, 0, 3, 0, 0, 0, 0),
+    (True, 5, 0, 0, 0, 0, 0),
+    (True, 0, 0, 0, 0, frames.SECOND, 0),
+]
+"""A FIN from before the start wraps the numbers; a second one finds them at the start once more, modulo 2**32."""
+
+NUMBERED_AGAIN = [
+    (True, 2, 0, 0, 0, 0, 0),
+    (False, 0, 0, 0, 0, 0, 0),
+    (True, 0, 0, 0, 0, 1_000_000, 0),
+    (True, 18, 0, 0, 0, 0, 0),
+]
+"""An end is first numbered from 0, so that its start is a wrap below, and then anew by what the other acknowledges."""
+
 FLIPPED = [(False, 0, 0, 0, 0, 0, 0)] * 10
 
 
 @example(BEFORE_THE_START, 2**32 - 8, 80)
 @example(FLIPPED + BEFORE_THE_START, 2**32 - 8, 80)
+@example(SAME_32_BITS, 2**32 - 8, 5000)
+@example(NUMBERED_AGAIN, 0, 5000)
 @settings(max_examples=500, deadline=None)
 @given(st.lists(SEGMENT, max_size=14), st.sampled_from([0, 1000, 2**32 - 8]), st.sampled_from([80, 5000]))
 def test_engine_and_model_agree_on_random_tcp(script: list[Any], base: int, port: int) -> None:

@@ -43,6 +43,7 @@ cdef int follow_tcp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
         if o.state == INACTIVE:
             acked = 1
             o.start_seq = o.last_seq = o.ack_seq = p.ack - 1
+            o.seq_wraps = o.ack_wraps = 0
         else:
             acked = from_start(o, p.ack, o.ack_seq, o.ack_wraps, &before_underflow)
             if before_underflow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netcrier.control.failures import Deadline, NotPermitted, NotRunning, Refused, VersionMismatch
+from netcrier.control.failures import Deadline, Impostor, NotPermitted, NotRunning, Refused, VersionMismatch
 from netcrier.control.types.shared import ErrorCode
 from netcrier.errors import NetcrierError
 
@@ -41,6 +41,8 @@ def failure_of(unit: str, error: ControlError) -> Failure:
     code, what, hint = exit_of(error), str(error), error.hint
     if isinstance(error, NotRunning):
         return Failure(code, f"{unit} is not running: {what}", hint or start_command(unit))
+    if isinstance(error, Impostor):
+        return Failure(code, f"this is not {unit}'s socket: {what}", hint)
     if isinstance(error, NotPermitted):
         return Failure(code, f"{unit} refused: {what}", hint or "sudo usermod -aG netcrier $USER, then log in again")
     if isinstance(error, Deadline):

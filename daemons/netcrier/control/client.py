@@ -6,14 +6,24 @@ caller says so. No asyncio here: a client starts in milliseconds.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
-from netcrier.control import framing, limits
-from netcrier.control.failures import Broken, ControlError, Deadline, NotPermitted, NotRunning, VersionMismatch, failure
+from netcrier.control import framing, limits, peer
+from netcrier.control.failures import (
+    Broken,
+    ControlError,
+    Deadline,
+    Impostor,
+    NotPermitted,
+    NotRunning,
+    VersionMismatch,
+    failure,
+)
 from netcrier.control.methods import HELLO, TABLES, Method, Stream
 from netcrier.control.types.shared import (
     INITIAL_CREDIT,
@@ -54,6 +64,7 @@ class Client:
         """How the last stream ended."""
         self._socket = self._connect()
         try:
+            self._check_listener()
             self.welcome: Welcome = self.call(HELLO, Hello(client=name, version=version, protocol=PROTOCOL))
             if self.welcome.protocol != PROTOCOL:
                 raise VersionMismatch(f"the daemon speaks protocol {self.welcome.protocol}, this client {PROTOCOL}")
@@ -144,6 +155,19 @@ class Client:
             sock.close()
             raise NotRunning(f"{self._path}: {error.strerror or error}") from None
         return sock
+
+    def _check_listener(self) -> None:
+        """Before anything is said: a token would be lost to an impostor."""
+        try:
+            uid = peer.listener_uid(self._socket)
+            if not peer.impostor(self._path, uid, os.geteuid(), self._path.parent.stat().st_uid):
+                return
+        except OSError as error:
+            raise Broken(f"{self._path}: {error.strerror or error}") from None
+        name = peer.user_name(uid)
+        who = f"user {name} (uid {uid})" if name else f"uid {uid}"
+        users = ", ".join(("root", "you", f"the owner of {self._path.parent}", *peer.daemon_users(self._path)))
+        raise Impostor(f"{self._path} belongs to {who}", f"nothing was sent: it has to belong to one of {users}")
 
     def _send_request(self, method: str, params: Any, deadline: float) -> int:
         self._number += 1

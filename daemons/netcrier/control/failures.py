@@ -22,6 +22,10 @@ class NotPermitted(ControlError):
     """The caller may not do this."""
 
 
+class Impostor(NotPermitted):
+    """The socket belongs to a user who may not run the daemon; nothing was sent."""
+
+
 class VersionMismatch(ControlError):
     """The two sides speak no common version."""
 

@@ -14,6 +14,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netcrier.control.peer import OVERFLOW
 from netcrier.control.types.shared import Right
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 READERS = "netcrier"
 CHANGERS = "netcrier-admin"
-OVERFLOW = 65534
-"""/proc/sys/kernel/overflowuid and overflowgid, where nobody changed them."""
-
 SO_PEERGROUPS = 59
 """<asm-generic/socket.h>; without a name in Python."""
 

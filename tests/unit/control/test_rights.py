@@ -6,7 +6,8 @@ import os
 import socket
 
 import pytest
-from netcrier.control.rights import OVERFLOW, Credentials, Policy, credentials
+from netcrier.control.peer import OVERFLOW
+from netcrier.control.rights import Credentials, Policy, credentials
 from netcrier.control.types.shared import Right
 
 READ, CHANGE = Right.READ, Right.CHANGE

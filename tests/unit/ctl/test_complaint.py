@@ -3,7 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from netcrier.control.failures import Broken, ControlError, Deadline, NotPermitted, NotRunning, Refused, VersionMismatch
+from netcrier.control.failures import (
+    Broken,
+    ControlError,
+    Deadline,
+    Impostor,
+    NotPermitted,
+    NotRunning,
+    Refused,
+    VersionMismatch,
+)
 from netcrier_ctl.complaint import complaint, failure_of, start_command
 
 
@@ -22,6 +31,11 @@ def test_a_daemons_words_drive_no_terminal() -> None:
     [
         (NotRunning("nothing answers"), "noded is not running: nothing answers", "noded"),
         (NotPermitted("permission denied"), "noded refused: permission denied", "usermod"),
+        (
+            Impostor("x.sock belongs to uid 7", "it may"),
+            "this is not noded's socket: x.sock belongs to uid 7",
+            "it may",
+        ),
         (Deadline("no answer in 1 s"), "noded does not answer", "--timeout"),
         (VersionMismatch("1 or 2"), "noded speaks another version", "restart noded"),
         (Refused("unknown-method", "no method"), "noded is older", "restart noded"),

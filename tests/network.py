@@ -13,6 +13,7 @@ from netcrier.core.admission import GroupKeys
 from netcrier.core.delivery import Receipt
 from netcrier.core.events import (
     Address,
+    Audience,
     CatchUpWanted,
     Completed,
     Datagram,
@@ -112,6 +113,10 @@ class Network:
         self.nodes = [Node(number, self.chance) for number in range(nodes)]
         self.sent: list[bytes] = []
         self.risen: list[bytes] = []
+        self.unreached: list[Node] = []
+        """Nodes that no shared carrier reaches."""
+        self.single: set[Address] = set()
+        """Where the shell sends one by one."""
         self._flights: list[tuple[float, int, bytes, Address, Node | None]] = []
         self._order = 0
 
@@ -192,9 +197,15 @@ class Network:
     def _carry_down(self, datagram: Datagram) -> None:
         self.sent.append(datagram.data)
         for node in self.nodes:
-            if datagram.to in (None, node.address) and not self.lose(datagram.data, False):
+            if self._is_for(node, datagram.to) and not self.lose(datagram.data, False):
                 self._order += 1
                 self._flights.append((self.now + 1e-4, self._order, datagram.data, MASTER, node))
+
+    def _is_for(self, node: Node, to: Address | Audience | None) -> bool:
+        if isinstance(to, Audience) or to is None:
+            shared = to in (None, Audience.ALL, Audience.SHARED) and node not in self.unreached
+            return shared or (to is not Audience.SHARED and node.address in self.single)
+        return to == node.address
 
     def _settle_master(self) -> None:
         while (event := self.master.next_event()) is not None:

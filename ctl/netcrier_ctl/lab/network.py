@@ -53,6 +53,7 @@ class Lab:
         self._numbers = {name: number for number, name in enumerate(hosts)}
         self._holder: Holder | None = None
         self._processes: list[Process] = []
+        self._cables = 0
 
     def __enter__(self) -> Lab:
         self._holder = open_holder(len(self.hosts), self._place)
@@ -158,6 +159,25 @@ class Lab:
     def heal(self, host: str) -> None:
         """Undo `partition`."""
         self._ip(HUB, [f"link set p{self._number(host)} up"])
+
+    def cable(self, host: str, interface: str, bridge: str) -> None:
+        """Give a host one more interface, up and without addresses, on a bridge of the hub (made where it lacks)."""
+        number, holder = self._number(host), self._open
+        self._cables += 1
+        port = f"{bridge}p{number}"
+        peer = f"peer name {interface} netns /proc/{holder.pid}/fd/{holder.hosts[number]}"
+        if self.run(HUB, [tool("ip"), "link", "show", bridge]).returncode:
+            self._ip(HUB, [f"link add {bridge} type bridge", f"link set {bridge} up"])
+        self._ip(
+            HUB,
+            [
+                f"link add {port} index {FIRST_PORT + HOST_LIMIT + self._cables} type veth {peer}",
+                f"link set {port} addrgenmode none",
+                f"link set {port} master {bridge}",
+                f"link set {port} up",
+            ],
+        )
+        self._ip(host, [f"link set {interface} addrgenmode none", f"link set {interface} up"])
 
     def _wire(self) -> None:
         """Join every host to the bridge: one batch on the hub, one on each host."""

@@ -14,15 +14,27 @@ class BeaconClock:
         self.timer = 0.0
         self._sent = 0
         self._times: dict[int, float] = {}
+        self._single: set[int] = set()
 
-    def beacon_sent(self, counter: int, now: float) -> None:
-        """A beacon has left."""
+    def left(self, counter: int, now: float, single: bool = False) -> None:
+        """The beacon with this counter leaves; `single`: only to the nodes that are served one by one."""
         self._times[counter] = now
+        if single:
+            self._single.add(counter)
         if len(self._times) > _REMEMBERED:
-            del self._times[next(iter(self._times))]
+            oldest = next(iter(self._times))
+            del self._times[oldest]
+            self._single.discard(oldest)
+
+    def said(self, now: float) -> None:
+        """A beacon has been said to all."""
         self._sent += 1
         self.timer = now + beacon_delay(self._sent)
 
     def left_at(self, counter: int) -> float | None:
         """When the beacon with this counter left."""
         return self._times.get(counter)
+
+    def was_single(self, counter: int) -> bool:
+        """Whether that beacon went only to nodes that are served one by one."""
+        return counter in self._single

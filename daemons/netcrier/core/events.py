@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from netcrier.core.delivery import Receipt
 from netcrier.ids import GroupId, MessageId, NodeId
 from netcrier.wire.hello import Welcome
 
 Address = tuple[str, int]
+"""Host and port. The host is an IPv4 or IPv6 address; `%` and an interface's index behind it where it holds on one link
+alone (RFC 4007, section 11): fe80::1%3, ff15::1%3, 239.192.0.1%3."""
+
+
+class Audience(Enum):
+    """Whom a datagram is for, where it is not for one address."""
+
+    ALL = auto()
+    """Every node: by the shared carriers, and one by one to those that these do not reach."""
+    SHARED = auto()
+    """Whoever listens on a shared carrier (broadcast, multicast), also nodes that do not know the group yet."""
+    SINGLE = auto()
+    """The nodes that are served one by one."""
+    MASTERS = auto()
+    """Other masters, on the shared carriers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """Bytes and where they go; `to` None: everyone, on every carrier."""
+    """Bytes and where they go; `to` None: every node (`Audience.ALL`)."""
 
     data: bytes
-    to: Address | None
+    to: Address | Audience | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from netcrier.core.catch_up import PROGRESS_WITHIN, Backlog
+from netcrier.core.copies import Copies
 from netcrier.core.events import (
     Address,
     CatchUpWanted,
@@ -32,6 +33,7 @@ from netcrier.core.greeting import Greeting, Self
 from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
 from netcrier.core.pacing import Budget, presence_interval, receipt_slot
 from netcrier.core.replay import CounterWindow
+from netcrier.core.reply import answer_address
 from netcrier.core.upward import Upward
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES, NodeId
@@ -55,6 +57,7 @@ _VERDICTS = {
     Verdict.OTHER_TERM: "other term",
     Verdict.TOO_FAR: "too far ahead",
 }
+_REPEATED = frozenset({"replayed", "duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Listener:
         self._delivered = {lane.lane: lane.mark for lane in self.inbox.lanes}
         self._strangers = Budget(STRANGERS_PER_SECOND)
         self._counters = CounterWindow()
+        self._copies = Copies()
         self._drops = 0
         self._events: deque[NodeEvent] = deque()
         self._out: list[Datagram] = []
@@ -153,7 +157,12 @@ class Listener:
                 raise DecodeError("not for a node")
             reader(got)
         except DecodeError as error:
-            self.refused[error.reason] += 1
+            if error.reason in _REPEATED and self._copies.is_copy(got.data, got.now):
+                self.refused["copy"] += 1
+            else:
+                self.refused[error.reason] += 1
+        else:
+            self._copies.heard(got.data, got.now)
 
     def kernel_drops(self, total: int) -> None:
         """How many datagrams the kernel has dropped so far."""
@@ -240,7 +249,7 @@ class Listener:
         verify_beacon(got.data, verifier)
         self._order(Head(verifier.master, beacon.term, beacon.boot, beacon.counter), got.now)
         self.open = beacon.open
-        self._reply_to = self._answer_address(beacon, got.source)
+        self._reply_to = answer_address(beacon.addresses, beacon.port, got.source)
         self._beacon = (beacon.counter, got.now)
         self._heard(got.now)
         if marks is None or not self.inbox.lanes:
@@ -324,12 +333,6 @@ class Listener:
             self._report_in(now, 0.1 * self._chance())
         if not self._counters.accept(head.counter):
             raise DecodeError("replayed")
-
-    def _answer_address(self, beacon: Beacon, source: Address) -> Address:
-        if not beacon.addresses:
-            return source
-        host = source[0] if source[0] in beacon.addresses else beacon.addresses[0]
-        return (host, beacon.port)
 
     def _join_lanes(self, welcome: Welcome) -> None:
         fresh = False

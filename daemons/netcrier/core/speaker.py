@@ -22,6 +22,7 @@ from netcrier.core.deliveries import Deliveries
 from netcrier.core.delivery import Delivery, Receipt, State
 from netcrier.core.events import (
     Address,
+    Audience,
     Datagram,
     Enrolling,
     MasterEvent,
@@ -101,6 +102,9 @@ class Speaker:
         self.caught_up = 0
         """Messages sent to nodes that lagged far, over TCP."""
         self.addresses: tuple[str, ...] = ()
+        """Where nodes may answer: the shell says so, whenever it changes."""
+        self.serves_single = False
+        """Whether some node is served one by one, on the shell's word."""
         self.admission = Admission(me.group, me.group_name, me.signer, me.agreement, keys, self.roster, entropy)
         self._shelf = shelf
         self._counter = 0
@@ -320,6 +324,17 @@ class Speaker:
         return seal_down(kind, self.me.group, keys.epoch, keys.seal, plaintext)
 
     def _say_beacon(self, now: float, now_us: int) -> None:
+        if self.serves_single:  # a beacon of its own: a report that names its counter tells which of the two was heard
+            counter, data = self._beacon(now_us)
+            self._out.append(Datagram(data, Audience.SINGLE))
+            self._beacons.left(counter, now, single=True)
+        counter, data = self._beacon(now_us)
+        self._out.append(Datagram(data, Audience.SHARED))
+        self._beacons.left(counter, now)
+        self._beacons.said(now)
+
+    def _beacon(self, now_us: int) -> tuple[int, bytes]:
+        """The next counter, and the beacon that bears it."""
         me, keys, head = self.me, self.admission.keys, self._head()
         beacon = Beacon(
             me.group, keys.epoch, me.signer.public, me.agreement.public,
@@ -328,8 +343,7 @@ class Speaker:
         presence = int(self.roster.presence * 1000)
         spans = tuple(lane.span() for lane in self.lanes.values())
         marks = Marks(spans, int(self.window * 1e6), presence, now_us, me.group_name)
-        self._out.append(Datagram(encode_beacon(beacon, marks, keys.seal, me.signer), None))
-        self._beacons.beacon_sent(head.counter, now)
+        return head.counter, encode_beacon(beacon, marks, keys.seal, me.signer)
 
     def _say_again(self, identity: MessageId, indexes: set[int]) -> None:
         """Repeat a message to the nodes that lack it."""

@@ -17,30 +17,39 @@ from netcrier.control.methods import MASTERD, AnyMethod
 from netcrier.control.types.shared import Reloaded
 from netcrier.core.admission import Grant, GroupKeys
 from netcrier.core.delivery import Delivery, Receipt, State
-from netcrier.core.events import Address, Completed, Enrolling, NodeChanged, NodeRow, ReceiptsIn, Waiting
+from netcrier.core.events import Address, Audience, Completed, Enrolling, NodeChanged, NodeRow, ReceiptsIn, Waiting
 from netcrier.core.roster import Node
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.errors import StoreError, UsageError
 from netcrier.ids import LANES, MessageId
 from netcrier.masterd import handlers, identity
-from netcrier.masterd.carriers import Carriers, choose, listed
+from netcrier.masterd.carriers import Carriers, Wishes, choose, listed, wished
 from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
 from netcrier.masterd.store import Store, Stored
-from netcrier.runtime.interfaces import interfaces
+from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
+from netcrier.runtime.membership import Membership
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer
 from netcrier.wire.hello import TOKEN_ID_SIZE
+from netcrier.wire.multicast import ipv4_group, ipv6_group
 from netcrier.wire.token import Token, encode_token
 
 _log = logging.getLogger("netcrier.masterd")
 _COMMIT_EVERY = 0.020
-_CARRIERS_EVERY = 5.0
 _PRUNE_EVERY = 600.0
+
+_LIVE = frozenset({"interfaces", "carriers", "nodes", "keep_messages"})
+"""Keys that take effect at a reload."""
+
+
+def _wishes(config: Config) -> Wishes:
+    unicast = listed(config.nodes, config.node_port)
+    return Wishes(wished(config.interfaces), config.carriers, config.node_port, config.port, unicast)
 
 
 class App:
@@ -73,7 +82,7 @@ class App:
     async def start(self) -> None:
         """Open the port, the store and the log; say nothing before the boot number is on disk."""
         config, state = self.config, self.place.state_dir
-        self._unicast = listed(config.nodes, config.node_port)
+        self._wishes = _wishes(config)
         self.port = UdpPort(config.port, "masterd")
         keys = identity.load_or_make(state / "identity")
         self.store = Store(state / "store.sqlite")
@@ -87,11 +96,12 @@ class App:
         self._restore(term)
         log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._event_log = EventLog(log, self.speaker.roster, config.log.time)
+        self._hearing = Membership(self.port)
         self._choose_carriers()
-        self._pump = Pump(self.speaker, self.port, self._everyone, self._settle)
+        self._watch = Watch(self._choose_carriers)
+        self._pump = Pump(self.speaker, self.port, self._ways, self._settle)
         self.catch_up = CatchUpPort(self.speaker, self._pump.flush)
         await self.catch_up.start(config.port)
-        self._spawn(self._every(_CARRIERS_EVERY, self._choose_carriers))
         self._spawn(self._every(_PRUNE_EVERY, self._prune))
         _log.info("master %s, group %s, boot %d", self.speaker.id.hex()[:8], config.group, boot)
 
@@ -99,6 +109,7 @@ class App:
         """Commit the receipts that are in."""
         self._pump.close()
         await self.catch_up.close()
+        self._watch.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -111,8 +122,8 @@ class App:
     def reload(self, config: Config) -> Reloaded:
         """The carriers can change while it runs."""
         fields = [name for name in config.__struct_fields__ if getattr(config, name) != getattr(self.config, name)]
-        live = [name for name in fields if name in ("interfaces", "nodes", "keep_messages")]
-        self._unicast = listed(config.nodes, config.node_port)
+        live = [name for name in fields if name in _LIVE]
+        self._wishes = _wishes(config)
         self.config = msgspec.structs.replace(self.config, **{name: getattr(config, name) for name in live})
         self._choose_carriers()
         return Reloaded(changed=live, needs_restart=[name for name in fields if name not in live])
@@ -234,12 +245,15 @@ class App:
         self._pump.flush()
         self._event_log.sent(composed, size)
 
-    def _everyone(self) -> list[Address]:
-        return [way.address for way in self.carriers.ways]
+    def _ways(self, audience: Audience) -> tuple[Address, ...]:
+        return self.carriers.addresses(audience)
 
     def _choose_carriers(self) -> None:
-        self.carriers = choose(interfaces(), self.config.interfaces, self.config.node_port, self._unicast)
+        found, group = interfaces(), self.speaker.me.group
+        self.carriers = choose(found, self._wishes, group)
+        self._hearing.follow((ipv4_group(group), ipv6_group(group)), found)
         self.speaker.addresses = self.carriers.answers
+        self.speaker.serves_single = bool(self.carriers.addresses(Audience.SINGLE))
 
     def _settle(self) -> None:
         while (event := self.speaker.next_event()) is not None:

@@ -38,7 +38,7 @@ class CatchUpPort:
     async def start(self, port: int) -> None:
         """Listen; ConfigError where the port is taken."""
         try:
-            self._server = await asyncio.start_server(self._serve, "0.0.0.0", port)  # noqa: S104 - as the UDP port
+            self._server = await asyncio.start_server(self._serve, None, port)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ConfigError(f"TCP port {port} is taken by another program; see ss -tlpn") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,9 +17,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     group: Annotated[str, msgspec.Meta(min_length=1, max_length=63)] = "default"
     """The group's name, for people."""
     interfaces: tuple[str, ...] = ()
-    """Where to broadcast; empty: every interface that is up and can broadcast."""
+    """Where to send: "eth0", or "eth1=broadcast+multicast6" with carriers of its own. Empty: every interface that is
+    up, but the loopback and a bridge's ports."""
+    carriers: tuple[Literal["broadcast", "multicast", "multicast6"], ...] = ()
+    """What goes out on an interface that names no carriers. Empty: broadcast where it can, else multicast6."""
     nodes: tuple[str, ...] = ()
-    """Hosts to send to one by one besides, as "host" or "host:port": for nodes that no broadcast reaches."""
+    """Hosts to send to one by one besides, as "host", "host:port" or "[IPv6]:port": for nodes behind a router."""
     port: Port = 12346
     """The UDP port on which nodes answer."""
     node_port: Port = 12345

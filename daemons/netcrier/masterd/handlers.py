@@ -97,7 +97,8 @@ def _warnings(app: App) -> list[str]:
     if app.speaker.admission.keys.open:
         found.append("the group is open: anyone on this LAN can read and join; netctl token closes it")
     if not app.carriers.ways:
-        found.append("no interface can broadcast and no node is listed: nothing is reached")
+        found.append("no interface can broadcast or multicast and no node is listed: nothing is reached")
+    found += [f"carriers: {reason}" for reason in app.carriers.lacking]
     if app.store_error:
         found.append(f"{app.store_error}: broadcasts are refused")
     if app.port.buffer < RECEIVE_BUFFER:
@@ -147,10 +148,7 @@ def _status(app: App) -> MasterStatus:
         nodes=NodeCounts(known=count["here"] + count["away"], duplicate=0, **count),
         last=_last(app),
         away=[AwayNode(node.row.name, _seen(node)) for node in away[:_AWAY_MOST]],
-        carriers=[
-            Carrier(kind=w.kind, interface=w.interface, address=f"{w.address[0]}:{w.address[1]}")
-            for w in app.carriers.ways
-        ],
+        carriers=[Carrier(kind=w.kind, interface=w.interface, address=str(w)) for w in app.carriers.ways],
         window_ms=speaker.window * 1000,
         counters={
             "repaired": speaker.repaired,

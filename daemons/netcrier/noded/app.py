@@ -14,7 +14,7 @@ from typing import Any
 
 from netcrier.control.methods import NODED, AnyMethod
 from netcrier.control.types.shared import Reloaded
-from netcrier.core.events import Address, CatchUpWanted, Enrolled, MasterBooted, Pin, Pinned, Received
+from netcrier.core.events import Address, Audience, CatchUpWanted, Enrolled, MasterBooted, Pin, Pinned, Received
 from netcrier.core.greeting import Self
 from netcrier.core.inbox import Batch
 from netcrier.core.listener import Listener, Membership
@@ -26,6 +26,8 @@ from netcrier.noded.config import Config
 from netcrier.noded.journal import Entry, Journal
 from netcrier.noded.message_log import MessageLog
 from netcrier.noded.trust import pin_of
+from netcrier.runtime import membership
+from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
@@ -33,10 +35,16 @@ from netcrier.runtime.udp import Pump, UdpPort, clock_us
 from netcrier.wire.envelope import AgreementKey, master_id
 from netcrier.wire.hello import tags_fit
 from netcrier.wire.limits import NAME_MAX, TAGS_MAX, TAGS_SIZE_MAX
+from netcrier.wire.multicast import MEETING, ipv4_group, ipv6_group
 
 _log = logging.getLogger("netcrier.noded")
 _LOG_RETRY = 5.0
 _NO_MASTER = MasterId(b"")
+
+
+def _nobody(_audience: Audience) -> tuple[Address, ...]:
+    """A node speaks to its master alone."""
+    return ()
 
 
 class App:
@@ -89,13 +97,17 @@ class App:
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
         self.last = next(iter(self.journal.last(1)), None)
-        self._pump = Pump(self.listener, self.port, tuple[Address, ...], self._settle)
+        self.hearing = membership.Membership(self.port)
+        self._hear()
+        self._watch = Watch(self._hear)
+        self._pump = Pump(self.listener, self.port, _nobody, self._settle)
         self._spawn(self._keep_log())
         _log.info("node %s listens on UDP %d", self.listener.id.hex()[:8], config.port)
 
     async def stop(self) -> None:
         """Finish the commit that runs; nothing else is pending."""
         self._pump.close()
+        self._watch.close()
         for task in self._tasks:
             if task.get_name() != "commit":
                 task.cancel()
@@ -128,10 +140,16 @@ class App:
         changed = before is None or before.signing_key != pin.signing_key
         await self.writer.run(identity.keep_pin, self._identity_path, self.identity, pin)
         self.listener.join(pin, asyncio.get_running_loop().time())
+        self._hear()
         self._pump.flush()
         return changed
 
     # How it works
+
+    def _hear(self) -> None:
+        """Be in the multicast groups of the master, or where it is not known yet in that where all masters meet."""
+        group = self.listener.pin.group if self.listener.pin else MEETING
+        self.hearing.follow((ipv4_group(group), ipv6_group(group)), interfaces())
 
     def _pin_of_token(self) -> Pin | None:
         config = self.config
@@ -149,6 +167,7 @@ class App:
             match event:
                 case Pinned(pin):
                     _log.warning("trusts the first master heard: %s", master_id(pin.signing_key).hex()[:8])
+                    self._hear()
                     self._spawn(self._keep_pin(pin))
                 case Enrolled(welcome):
                     _log.info("joined group %s as number %d", welcome.group_name, welcome.index)

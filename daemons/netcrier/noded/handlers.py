@@ -67,6 +67,8 @@ def _warnings(app: App) -> list[str]:
         found.append(f"receive buffer {app.port.buffer} bytes: sysctl -w net.core.rmem_max={RECEIVE_BUFFER}")
     if app.port.drops:
         found.append(f"the kernel dropped {app.port.drops} datagrams for want of buffer; they are repaired")
+    for (group, index), error in app.hearing.failed.items():
+        found.append(f"multicast group {group} cannot be joined on interface {index}: {error.strerror}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""rtnetlink(7): the kernel's links and IPv4 addresses, as dumps and as one datagram's messages. No privileges needed.
+"""rtnetlink(7): the kernel's links and addresses, as dumps and as one datagram's messages. No privileges needed.
 
 Only what the kernel itself sends (port id 0) is read. A message that is not what its header claims is an OSError that
 says so: it never loops, and no foreign exception leaves.
@@ -11,7 +11,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,15 @@ _HEADER = Struct("=IHHII")
 _ATTRIBUTE = Struct("=HH")
 _LINK = Struct("=4xiI4x")
 """ifinfomsg: index and flags."""
-_ADDRESS = Struct("=BBxxI")
-"""ifaddrmsg: family, prefix length and index."""
+_ADDRESS = Struct("=BBBxI")
+"""ifaddrmsg: family, prefix length, flags and index."""
 _REQUEST_DUMP = 0x301
 _ERROR_NUMBER = Struct("=i")
 _IFLA_NAME, _IFLA_MASTER = 3, 10
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
-_UP, _CAN_BROADCAST, _LOOPBACK = 0x1, 0x2, 0x8
+_UP, _CAN_BROADCAST, _LOOPBACK, _POINT_TO_POINT, _CAN_MULTICAST = 0x1, 0x2, 0x8, 0x10, 0x1000
+_TENTATIVE = 0x40 | 0x08
+"""IFA_F_TENTATIVE, IFA_F_DADFAILED: another host may have the address, or has it."""
 
 ANSWER_WAIT = 5.0
 """Seconds in which the kernel has to answer a dump: it does so at once, and a start must not hang on it."""
@@ -76,16 +78,19 @@ class Link:
     loopback: bool = False
     can_broadcast: bool = False
     master: int = 0
+    can_multicast: bool = False
+    point_to_point: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One IPv4 address of the link `index`. `broadcast` is None where none is set."""
+    """One address of the link `index`; `broadcast` None: none is set; `usable`: it is known to be unique."""
 
     index: int
-    address: IPv4Address
+    address: IPv4Address | IPv6Address
     prefix: int
     broadcast: IPv4Address | None
+    usable: bool = True
 
 
 def links() -> list[Link]:
@@ -94,7 +99,7 @@ def links() -> list[Link]:
 
 
 def addresses() -> list[Address]:
-    """Every IPv4 address of this network namespace. Raises OSError."""
+    """Every address of this network namespace. Raises OSError."""
     found = (address(body) for body in _dump(Kind.GET_ADDRESS, Kind.NEW_ADDRESS))
     return [one for one in found if one is not None]
 
@@ -148,18 +153,22 @@ def link(body: bytes) -> Link:
         loopback=bool(flags & _LOOPBACK),
         can_broadcast=bool(flags & _CAN_BROADCAST),
         master=int.from_bytes(master, sys.byteorder),
+        can_multicast=bool(flags & _CAN_MULTICAST),
+        point_to_point=bool(flags & _POINT_TO_POINT),
     )
 
 
 def address(body: bytes) -> Address | None:
-    """The address that a NEW_ADDRESS or DEL_ADDRESS tells of; None where it is not IPv4. Raises OSError."""
-    family, prefix, index = _fixed(_ADDRESS, body)
-    if family != socket.AF_INET:
+    """The address that a NEW_ADDRESS or DEL_ADDRESS tells of; None where it is of no IP. Raises OSError."""
+    family, prefix, flags, index = _fixed(_ADDRESS, body)
+    if family not in (socket.AF_INET, socket.AF_INET6):
         return None
     found = _attributes(body, _ADDRESS.size)
     own = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
     if own is None:
         raise OSError("netlink: an address message without an address")
+    if family == socket.AF_INET6:
+        return Address(index, _ipv6(own), prefix, None, usable=not flags & _TENTATIVE)
     broadcast = found.get(_IFA_BROADCAST)
     return Address(index, _ipv4(own), prefix, None if broadcast is None else _ipv4(broadcast))
 
@@ -205,6 +214,12 @@ def _ipv4(data: bytes) -> IPv4Address:
     if len(data) != 4:
         raise OSError(f"netlink: an IPv4 address of {len(data)} bytes")
     return IPv4Address(data)
+
+
+def _ipv6(data: bytes) -> IPv6Address:
+    if len(data) != 16:
+        raise OSError(f"netlink: an IPv6 address of {len(data)} bytes")
+    return IPv6Address(data)
 
 
 def _aligned(length: int) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Protocol
 
-from netcrier.core.events import Address, Datagram, Received
+from netcrier.core.events import Address, Audience, Datagram, Received
 from netcrier.errors import ConfigError
 from netcrier.wire.limits import DATAGRAM_MAX
 
@@ -19,6 +21,10 @@ _RXQ_OVFL = 40  # SO_RXQ_OVFL: the kernel's count of datagrams dropped for want 
 _RCVBUFFORCE = 33  # SO_RCVBUFFORCE: a buffer over net.core.rmem_max, with CAP_NET_ADMIN
 _DRAIN_MOST = 256  # datagrams taken in one turn of the event loop, so that timers and netctl get theirs
 RECEIVE_BUFFER = 8 << 20
+_PKTINFO, _IPV6_PKTINFO = 8, 50  # IP_PKTINFO (ip(7)), IPV6_PKTINFO (RFC 3542): by which interface a datagram leaves
+_MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29  # IP_MULTICAST_ALL, IPV6_MULTICAST_ALL (Linux 4.20)
+_ADD_MEMBERSHIP, _DROP_MEMBERSHIP = 35, 36  # IP_ADD_MEMBERSHIP and its inverse
+_IPV6_ADD_MEMBERSHIP, _IPV6_DROP_MEMBERSHIP = 20, 21
 
 
 class Machine(Protocol):
@@ -31,57 +37,133 @@ class Machine(Protocol):
     def timer(self) -> float | None: ...
 
 
+_Target = tuple[str, int] | tuple[str, int, int, int]
+_Beside = tuple[tuple[int, int, bytes], ...]
+
+
+@lru_cache(maxsize=16384)  # every node of a big site, and the carriers
+def _target(to: Address) -> tuple[bool, _Target, _Beside]:
+    """Whether it is IPv6, the socket address, and what goes beside the datagram: its interface."""
+    host, _, zone = to[0].partition("%")
+    index = int(zone or 0)
+    if ":" in host:
+        # The scope of the socket address counts for one link's addresses alone; a wider group takes the other way.
+        beside = ((socket.IPPROTO_IPV6, _IPV6_PKTINFO, bytes(16) + struct.pack("=i", index)),) if zone else ()
+        return True, (host, to[1], 0, index), beside
+    beside = ((socket.IPPROTO_IP, _PKTINFO, struct.pack("=i8x", index)),) if zone else ()
+    return False, (host, to[1]), beside
+
+
+def _source(address: _Target) -> Address:
+    """The address as this program writes it: with a zone where it holds on one link alone."""
+    return (f"{address[0]}%{address[3]}" if len(address) > 2 and address[3] else address[0]), address[1]
+
+
 class UdpPort:
-    """An IPv4 UDP socket, never shared with another process of this network namespace."""
+    """A UDP port of IPv4 and, where the host has it, of IPv6; never shared with another process of this namespace."""
 
     def __init__(self, port: int, owner: str) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self.drops = 0
         self.errors: Counter[str] = Counter()
-        options = self.socket.setsockopt
-        options(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        options(socket.SOL_SOCKET, _RXQ_OVFL, 1)
+        self._drops: dict[int, int] = {}
+        self._ipv4 = _bound(socket.AF_INET, port, owner)
         try:
-            options(socket.SOL_SOCKET, _RCVBUFFORCE, RECEIVE_BUFFER)
-        except PermissionError:
-            options(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        # The kernel reports twice what was asked for (socket(7)).
-        self.buffer = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
-        try:
-            self.socket.bind(("0.0.0.0", port))  # noqa: S104 - broadcasts arrive on every interface
-        except OSError as error:
-            self.socket.close()
-            if error.errno == errno.EADDRINUSE:
-                raise ConfigError(
-                    f"UDP port {port} is taken: another {owner} runs in this network namespace; see ss -ulpn"
-                ) from None
+            self._ipv6: socket.socket | None = _bound(socket.AF_INET6, port, owner)
+        except ConfigError:
+            self._ipv4.close()
             raise
+        except OSError:  # a kernel without IPv6, or a service manager that does not allow it
+            self._ipv6 = None
+        self.sockets = (self._ipv4,) if self._ipv6 is None else (self._ipv4, self._ipv6)
+        # The kernel reports twice what was asked for (socket(7)).
+        self.buffer = min(one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2 for one in self.sockets)
 
-    def receive(self) -> Iterable[tuple[bytes, Address]]:
-        """What has arrived, at most a turn's worth."""
+    @property
+    def drops(self) -> int:
+        """Datagrams that the kernel has dropped for want of buffer."""
+        return sum(self._drops.values())
+
+    def receive(self, one: socket.socket) -> Iterable[tuple[bytes, Address]]:
+        """What has arrived on one of `sockets`, at most a turn's worth."""
         for _ in range(_DRAIN_MOST):
             try:
-                data, ancillary, _, source = self.socket.recvmsg(DATAGRAM_MAX + 1, 64)
+                data, ancillary, _, source = one.recvmsg(DATAGRAM_MAX + 1, 64)
             except BlockingIOError:
                 return
             except OSError as error:  # an ICMP error for an earlier datagram
-                self.errors[errno.errorcode.get(error.errno or 0, "?")] += 1
+                self._failed(error)
                 continue
             for level, kind, value in ancillary:
                 if (level, kind) == (socket.SOL_SOCKET, _RXQ_OVFL):
-                    self.drops = struct.unpack("=I", value)[0]
-            yield data, source
+                    self._drops[one.fileno()] = struct.unpack("=I", value)[0]
+            yield data, _source(source)
 
     def send(self, data: bytes, to: Address) -> None:
         """Best effort: what cannot be sent is counted; the protocol repairs it."""
+        is_ipv6, target, beside = _target(to)
+        one = self._ipv6 if is_ipv6 else self._ipv4
         try:
-            self.socket.sendto(data, to)
+            if one is None:
+                self.errors["EAFNOSUPPORT"] += 1
+            elif beside:
+                one.sendmsg((data,), beside, 0, target)
+            else:
+                one.sendto(data, target)
         except OSError as error:
-            self.errors[errno.errorcode.get(error.errno or 0, "?")] += 1
+            self._failed(error)
+
+    def join(self, group: str, interface: int) -> None:
+        """Hear a multicast group on an interface, by its index. Raises OSError."""
+        self._member(group, interface, _ADD_MEMBERSHIP, _IPV6_ADD_MEMBERSHIP)
+
+    def leave(self, group: str, interface: int) -> None:
+        """Undo `join`, also where the interface is gone. Raises OSError."""
+        self._member(group, interface, _DROP_MEMBERSHIP, _IPV6_DROP_MEMBERSHIP)
 
     def close(self) -> None:
         """Give the port back."""
-        self.socket.close()
+        for one in self.sockets:
+            one.close()
+
+    def _member(self, group: str, interface: int, ipv4: int, ipv6: int) -> None:
+        if ":" not in group:
+            request = socket.inet_aton(group) + struct.pack("=4xi", interface)
+            self._ipv4.setsockopt(socket.IPPROTO_IP, ipv4, request)
+        elif self._ipv6 is None:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        else:
+            request = socket.inet_pton(socket.AF_INET6, group) + struct.pack("=i", interface)
+            self._ipv6.setsockopt(socket.IPPROTO_IPV6, ipv6, request)
+
+    def _failed(self, error: OSError) -> None:
+        self.errors[errno.errorcode.get(error.errno or 0, "?")] += 1
+
+
+def _bound(family: socket.AddressFamily, port: int, owner: str) -> socket.socket:
+    """A socket on this port of every address. ConfigError where the port is taken; OSError else."""
+    one = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    options = one.setsockopt
+    options(socket.SOL_SOCKET, _RXQ_OVFL, 1)
+    try:
+        options(socket.SOL_SOCKET, _RCVBUFFORCE, RECEIVE_BUFFER)
+    except PermissionError:
+        options(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    # A multicast group is heard where this program has joined it, not where any other has; TTL and hop limit are 1.
+    if family == socket.AF_INET:
+        options(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        options(socket.IPPROTO_IP, _MULTICAST_ALL, 0)
+    else:
+        options(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        options(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
+    try:
+        one.bind(("", port))
+    except OSError as error:
+        one.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"UDP port {port} is taken: another {owner} runs in this network namespace; see ss -ulpn"
+            ) from None
+        raise
+    return one
 
 
 def clock_us() -> int:
@@ -90,25 +172,31 @@ def clock_us() -> int:
 
 
 class Pump:
-    """Couples a machine and a port. `carriers()` are the addresses of a datagram for everyone; `settle()` is called
-    after the machine has changed, to carry out its events."""
+    """Couples a machine and a port. `ways(audience)` are the addresses of a datagram for more than one; `settle()` is
+    called after the machine has changed, to carry out its events."""
 
     def __init__(
-        self, machine: Machine, port: UdpPort, carriers: Callable[[], Iterable[Address]], settle: Callable[[], None]
+        self,
+        machine: Machine,
+        port: UdpPort,
+        ways: Callable[[Audience], Iterable[Address]],
+        settle: Callable[[], None],
     ) -> None:
-        self._machine, self._port, self._carriers, self._settle = machine, port, carriers, settle
+        self._machine, self._port, self._ways, self._settle = machine, port, ways, settle
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self.sent = self.received = 0
-        self._loop.add_reader(port.socket, self._readable)
+        for one in port.sockets:
+            self._loop.add_reader(one, partial(self._readable, one))
         self.flush()
 
     def flush(self) -> None:
         """Carry out events, send what is to be sent, set the timer anew."""
         self._settle()
         for datagram in self._machine.datagrams_to_send():
-            for to in (datagram.to,) if datagram.to else self._carriers():
-                self._port.send(datagram.data, to)
+            to = Audience.ALL if datagram.to is None else datagram.to
+            for address in self._ways(to) if isinstance(to, Audience) else (to,):
+                self._port.send(datagram.data, address)
                 self.sent += 1
         if self._timer:
             self._timer.cancel()
@@ -117,13 +205,14 @@ class Pump:
 
     def close(self) -> None:
         """Stop; the port stays open."""
-        self._loop.remove_reader(self._port.socket)
+        for one in self._port.sockets:
+            self._loop.remove_reader(one)
         if self._timer:
             self._timer.cancel()
 
-    def _readable(self) -> None:
+    def _readable(self, one: socket.socket) -> None:
         now_us = clock_us()
-        for data, source in self._port.receive():
+        for data, source in self._port.receive(one):
             self.received += 1
             self._machine.receive(Received(data, source, self._loop.time(), now_us))
         self.flush()

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import struct
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
@@ -40,14 +40,25 @@ def test_a_datagram_is_parted_into_its_messages() -> None:
 
 
 def test_a_link_and_an_address_are_read_with_their_attributes() -> None:
-    assert netlink.link(PORT) == Link(4, "port1", up=True, can_broadcast=True, master=3)
+    assert netlink.link(PORT) == Link(4, "port1", up=True, can_broadcast=True, master=3, can_multicast=True)
     assert netlink.address(OWN) == Address(4, IPv4Address("192.0.2.9"), 24, None)
     broadcast = OWN + attribute(4, bytes([192, 0, 2, 255]))
     assert netlink.address(broadcast) == Address(4, IPv4Address("192.0.2.9"), 24, IPv4Address("192.0.2.255"))
 
 
+def test_an_ipv6_address_is_usable_once_it_is_known_to_be_unique() -> None:
+    for flags, usable in ((0x80, True), (0x40, False), (0x08, False)):
+        body = struct.pack("=BBBBI", socket.AF_INET6, 64, flags, 253, 4) + attribute(1, bytes([0xFE, 0x80] + [0] * 14))
+        assert netlink.address(body) == Address(4, IPv6Address("fe80::"), 64, None, usable=usable)
+
+
 def test_an_address_of_another_family_is_none() -> None:
-    assert netlink.address(struct.pack("=BBBBI", socket.AF_INET6, 64, 0, 0, 4) + attribute(1, bytes(16))) is None
+    assert netlink.address(struct.pack("=BBBBI", socket.AF_APPLETALK, 64, 0, 0, 4) + attribute(1, bytes(16))) is None
+
+
+def test_what_a_link_can_carry_is_read_from_its_flags() -> None:
+    tunnel = netlink.link(struct.pack("=BxHiII", 0, 1, 7, 0x10D1, 0) + attribute(3, b"ppp0\0"))
+    assert (tunnel.can_broadcast, tunnel.can_multicast, tunnel.point_to_point) == (False, True, True)
 
 
 @pytest.mark.parametrize("length", [0, 15, 17, 1 << 31])
@@ -81,6 +92,7 @@ def test_a_link_that_is_cut_is_refused(body: bytes, said: str) -> None:
         (b"", "a message body of 0 bytes; 8 are the least"),
         (OWN[:8], "without an address"),
         (OWN[:8] + attribute(2, bytes(16)), "an IPv4 address of 16 bytes"),
+        (bytes([socket.AF_INET6]) + OWN[1:8] + attribute(1, bytes(4)), "an IPv6 address of 4 bytes"),
     ],
 )
 def test_an_address_that_is_cut_is_refused(body: bytes, said: str) -> None:

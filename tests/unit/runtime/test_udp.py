@@ -1,0 +1,79 @@
+"""The port of both families: what is sent arrives, a port that is taken is said, a family that lacks is counted."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+
+import pytest
+from netcrier.errors import ConfigError
+from netcrier.runtime import udp
+from netcrier.runtime.udp import UdpPort
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        number: int = one.getsockname()[1]
+        return number
+
+
+def test_both_families_come_to_one_port() -> None:
+    number = free_port()
+    port = UdpPort(number, "noded")
+    try:
+        port.send(b"four", ("127.0.0.1", number))
+        port.send(b"six", ("::1", number))
+        got = []
+        for one in port.sockets:
+            select.select([one], [], [], 5)
+            got += [(data, source) for data, source in port.receive(one)]
+        assert got == [(b"four", ("127.0.0.1", number)), (b"six", ("::1", number))]
+    finally:
+        port.close()
+
+
+def test_a_port_that_is_taken_in_either_family_is_said() -> None:
+    number = free_port()
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        other.bind(("::", number))
+        with pytest.raises(ConfigError, match=f"UDP port {number} is taken: another noded runs"):
+            UdpPort(number, "noded")
+
+
+def test_a_host_without_ipv6_sends_ipv4_and_counts_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = udp._bound
+
+    def ipv4_alone(family: socket.AddressFamily, port: int, owner: str) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(97, "Address family not supported by protocol")
+        return bound(family, port, owner)
+
+    monkeypatch.setattr(udp, "_bound", ipv4_alone)
+    port = UdpPort(free_port(), "noded")
+    port.send(b"x", ("::1", 9))
+    with pytest.raises(OSError, match="not supported"):
+        port.join("ff15::1", 1)
+    port.close()
+    assert (len(port.sockets), port.errors["EAFNOSUPPORT"]) == (1, 1)
+
+
+@pytest.mark.parametrize("group", ["239.192.1.2", "ff15::1"])
+def test_a_group_of_an_interface_that_is_not_there_is_refused(group: str) -> None:
+    port = UdpPort(free_port(), "noded")
+    with pytest.raises(OSError, match=r"."):
+        port.join(group, 999_999)
+    port.close()
+
+
+def test_a_zone_says_by_which_interface_it_leaves() -> None:
+    assert udp._target(("239.192.1.2%7", 9)) == (
+        False, ("239.192.1.2", 9), ((socket.IPPROTO_IP, 8, struct.pack("=i8x", 7)),),
+    )  # fmt: skip
+    assert udp._target(("ff15::1%7", 9)) == (
+        True, ("ff15::1", 9, 0, 7), ((socket.IPPROTO_IPV6, 50, bytes(16) + struct.pack("=i", 7)),),
+    )  # fmt: skip
+    assert udp._target(("192.0.2.1", 9)) == (False, ("192.0.2.1", 9), ())
+    assert udp._target(("2001:db8::1", 9)) == (True, ("2001:db8::1", 9, 0, 0), ())

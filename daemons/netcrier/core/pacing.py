@@ -97,18 +97,20 @@ class DelayMeter:
 
     def __init__(self) -> None:
         self._delays: deque[float] = deque(maxlen=_SAMPLES)
+        self._timeout: float | None = TIMEOUT_LEAST * 2
 
     def observe(self, delay: float) -> None:
         """One receipt's delay."""
         self._delays.append(delay)
+        self._timeout = None
 
     @property
     def timeout(self) -> float:
         """How long after the window a missing receipt is asked for."""
-        if not self._delays:
-            return TIMEOUT_LEAST * 2
-        ordered = sorted(self._delays)
-        return min(max(2 * ordered[len(ordered) * 95 // 100], TIMEOUT_LEAST), TIMEOUT_MOST)
+        if self._timeout is None:
+            ordered = sorted(self._delays)
+            self._timeout = min(max(2 * ordered[len(ordered) * 95 // 100], TIMEOUT_LEAST), TIMEOUT_MOST)
+        return self._timeout
 
 
 class Budget:

@@ -44,6 +44,7 @@ class Roster:
         self._by_id: dict[NodeId, Node] = {}
         self._by_index: dict[int, Node] = {}
         self._highest = -1
+        self._members: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -72,19 +73,27 @@ class Roster:
         self._by_id[node.row.id] = node
         self._by_index[node.row.index] = node
         self._highest = max(self._highest, node.row.index)
+        self.changed()
+
+    def changed(self) -> None:
+        """A node's row may say something else about whether it may take part."""
+        self._members = None
 
     def remove(self, node: Node) -> None:
         """Forget the node."""
         del self._by_id[node.row.id]
         del self._by_index[node.row.index]
+        self.changed()
 
     def next_index(self, reserved: Iterable[int]) -> int:
         """An index that no node of this run has had: what is said of one never reaches another."""
         return max((self._highest, *reserved)) + 1
 
-    def members(self) -> list[int]:
-        """Indexes of the nodes that may take part."""
-        return [index for index, node in self._by_index.items() if node.row.approved]
+    def members(self) -> tuple[int, ...]:
+        """Indexes of the nodes that may take part: the same object until one changes."""
+        if self._members is None:
+            self._members = tuple(index for index, node in self._by_index.items() if node.row.approved)
+        return self._members
 
     def waiting(self) -> int:
         """How many nodes wait for approval."""

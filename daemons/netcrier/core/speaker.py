@@ -135,7 +135,7 @@ class Speaker:
         plaintext = signed.signed(Kind.MESSAGE, self.me.group, encode_message(message), self.me.signer)
         digest = signed.content_digest(Kind.MESSAGE, self.me.group, plaintext)
         out.append(digest)
-        return Composed(message.id, plaintext, digest, out.chains[-1], tuple(self.roster.members()), now_us)
+        return Composed(message.id, plaintext, digest, out.chains[-1], self.roster.members(), now_us)
 
     def withdraw(self, composed: Composed) -> None:
         """The commit failed: the number is free again."""
@@ -158,6 +158,7 @@ class Speaker:
         known = self.roster.get(row.id)
         if known:
             known.row = row
+            self.roster.changed()
         else:
             self.roster.put(Node(row, self.me.agreement.agree(row.public)))
 

@@ -178,9 +178,16 @@ class App:
                     _log.info("master speaks with term %d, boot %d", term, boot)
                     self._spawn(self._keep_membership(listener.membership))
         listener.kernel_drops(self.port.drops)
-        batch = listener.take_batch()
-        if batch:
-            self._spawn(self._commit(batch), "commit")
+        while (batch := listener.take_batch()) is not None:
+            if not self.writer.quick:
+                self._spawn(self._commit(batch), "commit")
+                return
+            try:
+                written = self.writer.at_once(self._store, batch)
+            except StoreError as error:
+                self._not_committed(batch, error)
+            else:
+                self._done(batch, written)
 
     async def _committed(self) -> None:
         """Until no commit runs."""
@@ -204,17 +211,22 @@ class App:
         self._pump.flush()
 
     async def _commit(self, batch: Batch) -> None:
-        loop = asyncio.get_running_loop()
         try:
             written = await self.writer.run(self._store, batch)
         except StoreError as error:
-            self._store_failed(error)
-            self.listener.failed(batch, loop.time())
+            self._not_committed(batch, error)
         else:
-            self.store_error = ""
-            self.listener.committed(batch, loop.time())
-            self._logged(written)
+            self._done(batch, written)
         self._pump.flush()
+
+    def _done(self, batch: Batch, written: list[Entry]) -> None:
+        self.store_error = ""
+        self.listener.committed(batch, asyncio.get_running_loop().time())
+        self._logged(written)
+
+    def _not_committed(self, batch: Batch, error: StoreError) -> None:
+        self._store_failed(error)
+        self.listener.failed(batch, asyncio.get_running_loop().time())
 
     def _store(self, batch: Batch) -> list[Entry]:
         pin = self.listener.pin

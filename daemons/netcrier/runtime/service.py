@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -78,6 +79,8 @@ class Service(Generic[C]):
             loop.add_signal_handler(signal.SIGHUP, self._on_hangup, app)
             pulse = asyncio.create_task(self._pulse(app))
             self._log.info("ready", extra=keys(pid=os.getpid(), version=VERSION))
+            gc.collect()
+            gc.freeze()  # what is there from the start stays: later collections need not look at it
             notify("READY=1", f"STATUS={app.summary()}")
             self._ready()
             await stopping.wait()

@@ -191,8 +191,12 @@ class Pump:
         self.flush()
 
     def flush(self) -> None:
-        """Carry out events, send what is to be sent, set the timer anew."""
+        """Carry out events, do what is due, send what is to be sent, set the timer anew."""
         self._settle()
+        due = self._machine.timer
+        if due is not None and due <= (now := self._loop.time()):
+            self._machine.handle_timer(now, clock_us())
+            self._settle()
         for datagram in self._machine.datagrams_to_send():
             to = Audience.ALL if datagram.to is None else datagram.to
             for address in self._ways(to) if isinstance(to, Audience) else (to,):
@@ -201,7 +205,7 @@ class Pump:
         if self._timer:
             self._timer.cancel()
         at = self._machine.timer
-        self._timer = None if at is None else self._loop.call_at(at, self._due)
+        self._timer = None if at is None else self._loop.call_at(at, self.flush)
 
     def close(self) -> None:
         """Stop; the port stays open."""
@@ -215,8 +219,4 @@ class Pump:
         for data, source in self._port.receive(one):
             self.received += 1
             self._machine.receive(Received(data, source, self._loop.time(), now_us))
-        self.flush()
-
-    def _due(self) -> None:
-        self._machine.handle_timer(self._loop.time(), clock_us())
         self.flush()

@@ -5,6 +5,9 @@ Any misfit is a DecodeError (`truncated`, `trailing` or `malformed`), never anot
 
 from __future__ import annotations
 
+from struct import Struct
+from typing import Any
+
 from netcrier.errors import DecodeError
 
 
@@ -29,6 +32,15 @@ class Reader:
     def uint(self, size: int) -> int:
         """A big-endian integer of `size` bytes."""
         return int.from_bytes(self.take(size), "big")
+
+    def fields(self, layout: Struct) -> tuple[Any, ...]:
+        """Several fixed fields at once: what every datagram has is read in one step."""
+        end = self._at + layout.size
+        if end > len(self._data):
+            raise DecodeError("truncated")
+        values = layout.unpack_from(self._data, self._at)
+        self._at = end
+        return values
 
     def counted(self, most: int, width: int = 1) -> bytes:
         """Bytes behind a count of `width` bytes; more than `most` is malformed."""

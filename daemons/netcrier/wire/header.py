@@ -15,13 +15,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from netcrier.errors import DecodeError
-from netcrier.ids import GROUP_ID_SIZE, PEER_ID_SIZE, GroupId, MasterId, NodeId
+from netcrier.ids import PEER_ID_SIZE, GroupId, MasterId, NodeId
 from netcrier.wire.codec import Reader, Writer
 from netcrier.wire.envelope import SealKey, derived_key
 from netcrier.wire.kinds import MAGIC, RESERVED, VERSION, Kind
 from netcrier.wire.limits import DATAGRAM_MAX
 
 FRONT_SIZE: Final = 12
+_KIND_END: Final = len(MAGIC) + 2
+_FRONTS: Final = {MAGIC + bytes((VERSION, kind)): kind for kind in Kind if kind not in RESERVED}
+"""By the first four bytes: garbage is refused by one look."""
+
 DOWN_SIZE: Final = FRONT_SIZE + 4
 UP_SIZE: Final = FRONT_SIZE + PEER_ID_SIZE + 4
 
@@ -53,19 +57,25 @@ def read_front(datagram: bytes) -> Front:
     """Kind and group; DecodeError names the misfit (`too long`, `bad magic`, `bad version`, `unknown kind`, …)."""
     if len(datagram) > DATAGRAM_MAX:
         raise DecodeError("too long")
+    known = _FRONTS.get(datagram[:_KIND_END])
+    if known is None or len(datagram) < FRONT_SIZE:
+        raise _misfit(datagram)
+    return Front(known, GroupId(datagram[_KIND_END:FRONT_SIZE]))
+
+
+def _misfit(datagram: bytes) -> DecodeError:
+    """What is wrong with the front of this datagram."""
     reader = Reader(datagram)
     if reader.take(len(MAGIC)) != MAGIC:
-        raise DecodeError("bad magic")
+        return DecodeError("bad magic")
     if reader.uint(1) != VERSION:
-        raise DecodeError("bad version")
+        return DecodeError("bad version")
     number = reader.uint(1)
     try:
         kind = Kind(number)
     except ValueError:
-        raise DecodeError("unknown kind", str(number)) from None
-    if kind in RESERVED:
-        raise DecodeError("reserved kind", kind.name)
-    return Front(kind, GroupId(reader.take(GROUP_ID_SIZE)))
+        return DecodeError("unknown kind", str(number))
+    return DecodeError("reserved kind", kind.name) if kind in RESERVED else DecodeError("truncated")
 
 
 def seal_down(kind: Kind, group: GroupId, epoch: int, key: SealKey, plaintext: bytes) -> bytes:
@@ -77,9 +87,9 @@ def seal_down(kind: Kind, group: GroupId, epoch: int, key: SealKey, plaintext: b
 
 def epoch_of(datagram: bytes) -> int:
     """The epoch in the header of a datagram from the master."""
-    reader = Reader(datagram)
-    reader.take(FRONT_SIZE)
-    return reader.uint(4)
+    if len(datagram) < DOWN_SIZE:
+        raise DecodeError("truncated")
+    return int.from_bytes(datagram[FRONT_SIZE:DOWN_SIZE], "big")
 
 
 def open_down(datagram: bytes, keys: Mapping[int, SealKey]) -> bytes:
@@ -111,6 +121,7 @@ def seal_up(header: UpHeader, key: SealKey, plaintext: bytes) -> bytes:
 def read_up(datagram: bytes) -> UpHeader:
     """The clear front of an upward datagram."""
     head = read_front(datagram)
-    reader = Reader(datagram)
-    reader.take(FRONT_SIZE)
-    return UpHeader(head.kind, head.group, NodeId(reader.take(PEER_ID_SIZE)), reader.uint(4))
+    if len(datagram) < UP_SIZE:
+        raise DecodeError("truncated")
+    node, boot = datagram[FRONT_SIZE : FRONT_SIZE + PEER_ID_SIZE], datagram[FRONT_SIZE + PEER_ID_SIZE : UP_SIZE]
+    return UpHeader(head.kind, head.group, NodeId(node), int.from_bytes(boot, "big"))

@@ -8,6 +8,7 @@ signature 64
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final
 
 from netcrier.errors import DecodeError
@@ -20,6 +21,9 @@ from netcrier.wire.signed import Head, read_head, split, write_head
 
 ROOM: Final = 1056
 """Bytes of body and selector together that one datagram carries."""
+
+_FIXED: Final = Struct(">BQIQQIH")
+"""From the lane to the number of blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,9 @@ def encode_message(message: Message) -> bytes:
 def decode_message(plaintext: bytes) -> Message:
     """The message of a signed plaintext; the signature is verified elsewhere."""
     reader = Reader(split(plaintext)[0])
-    head, lane, sequence = read_head(reader), reader.uint(1), reader.uint(8)
-    window_us, sent_us, ttl_ms = reader.uint(4), reader.uint(8), reader.uint(8)
-    size, blocks, selector = reader.uint(4), reader.uint(2), reader.text(SELECTOR_MAX)
+    head = read_head(reader)
+    lane, sequence, window_us, sent_us, ttl_ms, size, blocks = reader.fields(_FIXED)
+    selector = reader.text(SELECTOR_MAX)
     if lane not in LANES or not sequence:
         raise DecodeError("malformed", "message")
     if blocks:

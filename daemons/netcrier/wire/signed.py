@@ -7,6 +7,8 @@ sealed anew under the epoch of the day and never signed again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
+from typing import Final
 
 from netcrier.errors import DecodeError
 from netcrier.ids import PEER_ID_SIZE, GroupId, MasterId
@@ -16,6 +18,7 @@ from netcrier.wire.header import front
 from netcrier.wire.kinds import Kind
 
 _CONTEXT = b"netcrier 1 signed\0"
+_HEAD: Final = Struct(f">{PEER_ID_SIZE}sIIQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ def write_head(head: Head) -> Writer:
 
 def read_head(reader: Reader) -> Head:
     """The inverse of `write_head`."""
-    return Head(MasterId(reader.take(PEER_ID_SIZE)), reader.uint(4), reader.uint(4), reader.uint(8))
+    return Head(*reader.fields(_HEAD))
 
 
 def signed(kind: Kind, group: GroupId, content: bytes, signer: Signer) -> bytes:

@@ -38,14 +38,14 @@ def test_two_nodes_of_one_name_are_both_found() -> None:
 
 def test_a_waiting_node_is_no_member() -> None:
     roster = roster_of(node(0), node(1, approved=False))
-    assert (roster.members(), roster.waiting(), len(roster)) == ([0], 1, 2)
+    assert (roster.members(), roster.waiting(), len(roster)) == ((0,), 1, 2)
 
 
 def test_a_forgotten_node_is_gone() -> None:
     one = node(0)
     roster = roster_of(one, node(1))
     roster.remove(one)
-    assert (roster.get(one.row.id), roster.at(0), roster.members()) == (None, None, [1])
+    assert (roster.get(one.row.id), roster.at(0), roster.members()) == (None, None, (1,))
 
 
 def test_an_index_is_given_to_one_node() -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from netcrier.analyzerd import engine
-from netcrier.analyzerd.capture import file
+from netcrier.analyzerd.capture import walking
 from netcrier.analyzerd.engine.kernel import Kernel
 from netcrier.errors import DecodeError
 
@@ -77,7 +77,7 @@ def test_any_frame_is_counted(parts: list[tuple[bytes, bytes]], link: int, mode:
 def test_any_file_gives_records_or_a_decode_error(start: bytes, parts: list[bytes]) -> None:
     kernel = engine.new_kernel(most=64)
     with suppress(DecodeError):
-        for _ in file.walk(kernel, memoryview(start + b"".join(parts))):
+        for _ in walking.walk(kernel, memoryview(start + b"".join(parts))):
             pass
     checked(kernel)
 

@@ -1,26 +1,53 @@
-"""`analyzerd --read FILE`: a capture file to logs, then exit. No event loop, no socket, no store."""
+"""`analyzerd --read FILE…`: captures to logs, then exit. No event loop, no socket, no store.
+
+All captures go through one flow table, as one wire would. What is whole is analysed, whatever follows it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netcrier.analyzerd import engine
 from netcrier.analyzerd.capture import file
+from netcrier.analyzerd.capture.source import Source
+from netcrier.analyzerd.engine import batches
 from netcrier.analyzerd.logs.fresh import FreshLog
 from netcrier.analyzerd.logs.writer import LogWriter
+from netcrier.analyzerd.progress import Progress
 from netcrier.errors import ConfigError, DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netcrier.analyzerd.engine import Batch
+    from netcrier.analyzerd.engine.kernel import Kernel
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_CONFIG = 78
+EXIT_INTERRUPTED = 130
+
+STANDARD_INPUT = Path("-")
+
+QUEUE_MOST = 16 << 20
+"""Bytes of lines that wait for the disk before the reading does."""
 
 
 def parser() -> argparse.ArgumentParser:
     """The flags of `--read`."""
-    flags = argparse.ArgumentParser(prog="analyzerd", description="Analyse a capture file and exit.")
-    flags.add_argument("--read", metavar="FILE", type=Path, required=True, help="pcap or pcapng file")
+    flags = argparse.ArgumentParser(prog="analyzerd", description="Analyse captures and exit.")
+    flags.add_argument(
+        "--read",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="pcap or pcapng, also packed with gzip or zstd; - is standard input; of a folder the captures in it."
+        " Several are read in the order of their first packets",
+    )
     flags.add_argument("--log-dir", metavar="DIR", type=Path, default=Path(), help="where the logs go (here)")
     flags.add_argument(
         "--checksums",
@@ -29,11 +56,12 @@ def parser() -> argparse.ArgumentParser:
         help="packets with a wrong checksum: count and analyse, do not look, or drop",
     )
     flags.add_argument("--logs", metavar="NAME,…", default=",".join(engine.LOGS), help="which logs to write")
+    flags.add_argument("-q", "--quiet", action="store_true", help="no progress on the terminal")
     return flags
 
 
 def main(argv: list[str]) -> int:
-    """0; 1 where the file was cut short or is no capture; 78 without the engine or for an unknown log."""
+    """0; 1 where a capture was cut short or is none; 78 without the engine or for an unknown log; 130 after Ctrl-C."""
     flags = parser().parse_args(argv)
     wanted = set(flags.logs.split(","))
     unknown = sorted(wanted - set(engine.LOGS))
@@ -41,28 +69,78 @@ def main(argv: list[str]) -> int:
         if unknown:
             raise ConfigError(f"no such log: {', '.join(unknown)} (there are: {', '.join(engine.LOGS)})")
         kernel = engine.new_kernel(checksums=engine.Checksums[flags.checksums.upper()])
+        sources, others = file.captures(flags.read)
+        for path in others:
+            _complain(f"{path}: passed over: no capture")
         flags.log_dir.mkdir(parents=True, exist_ok=True)
         logs = {name: FreshLog(flags.log_dir / f"{name}.log") for name in sorted(wanted)}
-        writer = LogWriter(logs, patient=True)
-        writer.start()
+        return Run(kernel, logs, flags.quiet).read(sources)
+    except ConfigError as error:
+        _complain(str(error))
+        return EXIT_CONFIG
+    except OSError as error:
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return EXIT_FAILED
+
+
+class Run:
+    """One kernel, and the logs that it fills."""
+
+    def __init__(self, kernel: Kernel, logs: dict[str, FreshLog], quiet: bool) -> None:
+        self._kernel, self._logs, self._quiet = kernel, logs, quiet
+        self._writer = LogWriter(logs, patient=True, most=QUEUE_MOST)
+
+    def read(self, paths: list[Path]) -> int:
+        """Every capture in turn, then what the kernel still holds; the exit status. Raises ConfigError, OSError."""
+        status = EXIT_DONE
+        self._writer.start()
         try:
-            for name, lines in file.read(kernel, flags.read):
-                if name in logs:
-                    writer.put(name, lines)
-                if writer.state().full:
-                    break
+            for path in paths:
+                if not self._one(path):
+                    status = EXIT_FAILED
+            self._kernel.flush()
+            self._put(batches(self._kernel))
+        except KeyboardInterrupt:
+            status = EXIT_INTERRUPTED
         finally:
-            writer.close()
-        for log in logs.values():
+            self._writer.close()
+        self._check()
+        return status
+
+    def _one(self, path: Path) -> bool:
+        """Whether it was whole."""
+        try:
+            source = Source(None if path == STANDARD_INPUT else path)
+        except OSError as error:
+            _complain(f"{path}: {error.strerror}")
+            return False
+        progress = Progress(sys.stderr, 0 if self._quiet else source.size)
+        try:
+            for written in file.read(self._kernel, source):
+                self._put(written)
+                if not self._quiet:
+                    progress.show(source.name, source.done, self._kernel.counters["received"])
+        except DecodeError as error:
+            progress.clear()
+            _complain(f"{source.name}: {error}")
+            return False
+        finally:
+            progress.clear()
+            source.close()
+        return True
+
+    def _put(self, written: Iterable[Batch]) -> None:
+        for name, lines in written:
+            if name in self._logs:
+                self._writer.put(name, lines)
+        if self._writer.state().full:
+            self._check()
+
+    def _check(self) -> None:
+        for log in self._logs.values():
             if log.failure:
                 raise log.failure
-    except ConfigError as error:
-        print(f"analyzerd: {error}", file=sys.stderr)
-        return EXIT_CONFIG
-    except DecodeError as error:
-        print(f"analyzerd: {flags.read}: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    except OSError as error:
-        print(f"analyzerd: {error.filename or flags.read}: {error.strerror}", file=sys.stderr)
-        return EXIT_FAILED
-    return EXIT_DONE
+
+
+def _complain(text: str) -> None:
+    print(f"analyzerd: {text}", file=sys.stderr)

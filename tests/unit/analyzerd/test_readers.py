@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from netcrier.analyzerd import engine, reading
-from netcrier.analyzerd.capture import file
+from netcrier.analyzerd.capture import walking
 from netcrier.errors import DecodeError
 
 from . import frames
@@ -23,7 +23,7 @@ FRAME = frames.udp(CLIENT, 4000, SERVER, 9999, b"data")
 def read(data: bytes) -> list[float]:
     """Times of the conn records of a file's bytes."""
     kernel = engine.new_kernel()
-    lines = b"".join(lines for _, lines in file.walk(kernel, memoryview(data)))
+    lines = b"".join(lines for written in walking.walk(kernel, memoryview(data)) for _, lines in written)
     kernel.flush()
     return [json.loads(line)["ts"] for line in (lines + kernel.take()).splitlines()]
 

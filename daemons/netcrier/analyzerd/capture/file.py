@@ -1,48 +1,71 @@
-"""A capture file as log lines: mapped, told apart by its first bytes, walked by the engine."""
+"""Captures as log lines: one after the other in the order of their first packets, through one kernel.
+
+Left out: captures that overlap in time are not merged packet by packet; mergecap does that.
+"""
 
 from __future__ import annotations
 
-import mmap
 from typing import TYPE_CHECKING
 
-from netcrier.analyzerd.capture import pcap, pcapng
-from netcrier.analyzerd.engine import batches
+from netcrier.analyzerd.capture.frames import frames
+from netcrier.analyzerd.capture.source import head
+from netcrier.analyzerd.capture.walking import walk, walk_stream
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from netcrier.analyzerd.capture.source import Source
     from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
 
-def walk(kernel: Kernel, data: memoryview) -> Iterator[Batch]:
-    """Feed the bytes of a capture file. Raises DecodeError as `pcap.walk` and `pcapng.walk`."""
-    reader = pcapng if bytes(data[:4]) == pcapng.SECTION else pcap
-    yield from reader.walk(kernel, data)
+def read(kernel: Kernel, source: Source) -> Iterator[list[Batch]]:
+    """The lines of a whole capture as they come, now and then none; open conversations stay in the kernel.
 
-
-def read(kernel: Kernel, path: Path) -> Iterator[Batch]:
-    """The lines of a whole file, those of what it still held at the end included.
-
-    Raises OSError, and DecodeError: after "truncated" the lines of what is whole have been yielded.
+    Raises OSError, ConfigError, and DecodeError: the lines of what is whole have then been yielded.
     """
-    failure: DecodeError | None = None
-    with path.open("rb") as file:
-        if file.seek(0, 2) == 0:
-            raise DecodeError("not-a-capture", "an empty file")
-        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
-            if hasattr(mmap, "MADV_SEQUENTIAL"):
-                mapped.madvise(mmap.MADV_SEQUENTIAL)
-            with memoryview(mapped) as data:
-                try:
-                    yield from walk(kernel, data)
-                except DecodeError as error:
-                    if error.reason == "not-a-capture":
-                        raise
-                    failure = error
-    kernel.flush()
-    yield from batches(kernel)
-    if failure is not None:
-        raise failure
+    mapped = source.map()
+    if mapped is None:
+        yield from walk_stream(kernel, source.chunks())
+        return
+    before = kernel.counters["bytes"]
+    for written in walk(kernel, memoryview(mapped)):
+        source.done = min(source.size, kernel.counters["bytes"] - before)
+        yield written
+
+
+def captures(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """The captures that are named or lie in the folders named, by the time of their first packets; and what in the
+    folders is no capture. What is named is kept whatever it is. Raises OSError, ConfigError."""
+    named: list[Path] = []
+    others: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            named.append(path)
+            continue
+        for file in sorted(path.iterdir()):
+            if file.is_file():
+                (named if _is_capture(file) else others).append(file)
+    if len(named) > 1:
+        named.sort(key=_first_time)
+    return named, others
+
+
+def _is_capture(path: Path) -> bool:
+    try:
+        next(frames(memoryview(head(path))), None)
+    except DecodeError as error:
+        return error.reason != "not-a-capture"
+    return True
+
+
+def _first_time(path: Path) -> int:
+    """In nanoseconds; what has no packet, or cannot be looked into, comes first: the walk will say why."""
+    if not path.is_file():
+        return 0
+    try:
+        return next((frame.time for frame in frames(memoryview(head(path))) if frame.time), 0)
+    except (DecodeError, OSError):
+        return 0

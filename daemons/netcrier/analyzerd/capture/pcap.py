@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Literal
 
-from netcrier.analyzerd.engine import batches
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
 HEADER_SIZE = 24
+_RECORD_HEADER = 16
+_RECORD_MOST = 262_144
+"""Bytes of a record's packet; a longer one is taken for a broken file (tcpdump's limit, and the engine's)."""
 
 _MAGIC: dict[bytes, tuple[Literal["<", ">"], bool]] = {
     b"\xd4\xc3\xb2\xa1": ("<", False),
@@ -41,7 +40,7 @@ class PcapHeader:
         """Raises DecodeError where these are not the first bytes of a pcap file."""
         known = _MAGIC.get(bytes(data[:4]))
         if known is None:
-            raise DecodeError("not-a-capture", "neither pcap nor pcapng")
+            raise DecodeError("not-a-capture", "neither pcap nor pcapng" if len(data) else "an empty file")
         if len(data) < HEADER_SIZE:
             raise DecodeError("truncated", "the file ends within its header")
         order, nanoseconds = known
@@ -49,22 +48,29 @@ class PcapHeader:
         return cls(order == ">", nanoseconds, link & 0xFFFF)
 
 
-def walk(kernel: Kernel, data: memoryview) -> Iterator[Batch]:
-    """Feed a whole pcap file; yields lines as they come.
+class PcapWalker:
+    """The `Walker` of pcap."""
 
-    Raises DecodeError("truncated") after the last whole record where the file is cut short.
-    """
-    header = PcapHeader.parse(data)
-    kernel.open(data)
-    try:
-        at = HEADER_SIZE
-        while True:
-            after = kernel.pcap(at, len(data), big=header.big, link=header.link, nanoseconds=header.nanoseconds)
-            yield from batches(kernel)
-            if after == at:
-                break
-            at = after
-        if after < len(data):
-            raise DecodeError("truncated", f"{len(data) - after} bytes at the end are not a whole record")
-    finally:
-        kernel.open(None)
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._header: PcapHeader | None = None
+
+    def step(self, data: memoryview, at: int, end: int) -> int:
+        """The header, then records. Raises DecodeError where it is no pcap file."""
+        if self._header is None:
+            try:
+                self._header = PcapHeader.parse(data[at:end])
+            except DecodeError as error:
+                if error.reason == "truncated":
+                    return at
+                raise
+            at += HEADER_SIZE
+        head = self._header
+        return self._kernel.pcap(at, end, big=head.big, link=head.link, nanoseconds=head.nanoseconds)
+
+    def broken(self, data: memoryview, at: int, end: int) -> DecodeError | None:
+        """A record that claims more bytes than any packet has."""
+        if self._header is None or end - at < _RECORD_HEADER:
+            return None
+        (size,) = Struct(">I" if self._header.big else "<I").unpack_from(data, at + 8)
+        return DecodeError("bad-block", f"a record of {size} bytes") if size > _RECORD_MOST else None

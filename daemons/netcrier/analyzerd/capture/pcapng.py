@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Literal
 
-from netcrier.analyzerd.engine import batches
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
 SECTION = b"\x0a\x0d\x0d\x0a"
@@ -26,6 +22,8 @@ PACKET_BLOCKS = frozenset({2, 3, 6})
 _OPTION_RESOLUTION = 9
 _OPTION_OFFSET = 14
 _SMALLEST_BLOCK = 12
+_BLOCK_MOST = 16 << 20
+"""Bytes of a block; a longer one is taken for a broken file (Wireshark's limit)."""
 
 Order = Literal["<", ">"]
 
@@ -84,35 +82,6 @@ def _add(kernel: Kernel, one: Interface) -> None:
         raise DecodeError("bad-block", str(error)) from None
 
 
-def walk(kernel: Kernel, data: memoryview) -> Iterator[Batch]:
-    """Feed a whole pcapng file; yields lines as they come.
-
-    Raises DecodeError: "truncated" after the last whole block of a file that is cut short, "bad-block" or
-    "bad-clock" at the first block that is not what it claims to be.
-    """
-    kernel.open(data)
-    order: Order = "<"
-    at = 0
-    try:
-        while at < len(data):
-            order, kind, size = head(data, at, order)
-            if kind in PACKET_BLOCKS:
-                after = kernel.pcapng(at, len(data))
-                written = list(batches(kernel))
-                yield from written
-                if after == at and not written:
-                    raise DecodeError("bad-block", "a packet block that contradicts itself")
-                at = after
-                continue
-            if kind == BLOCK_SECTION:
-                kernel.section(big=order == ">")
-            elif kind == BLOCK_INTERFACE:
-                _add(kernel, Interface.parse(data[at : at + size], order))
-            at += size
-    finally:
-        kernel.open(None)
-
-
 def head(data: memoryview, at: int, order: Order) -> tuple[Order, int, int]:
     """Byte order, kind and size of the block at `at`, which is whole."""
     rest = len(data) - at
@@ -121,8 +90,47 @@ def head(data: memoryview, at: int, order: Order) -> tuple[Order, int, int]:
     if bytes(data[at : at + 4]) == SECTION:
         order = _order(data, at)
     kind, size = Struct(f"{order}II").unpack_from(data, at)
-    if size < _SMALLEST_BLOCK or size % 4:
+    if size < _SMALLEST_BLOCK or size % 4 or size > _BLOCK_MOST:
         raise DecodeError("bad-block", f"a block of {size} bytes")
     if size > rest:
         raise DecodeError("truncated", f"{rest} bytes at the end are not a whole block")
     return order, kind, size
+
+
+class PcapngWalker:
+    """The `Walker` of pcapng."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._order: Order = "<"
+
+    def step(self, data: memoryview, at: int, end: int) -> int:
+        """Blocks, until lines are to be taken or no whole one is left. Raises DecodeError at a broken one."""
+        while (found := self._head(data[:end], at)) is not None:
+            self._order, kind, size = found
+            if kind in PACKET_BLOCKS:
+                after = self._kernel.pcapng(at, end)
+                if after == at:
+                    return at
+                at = after
+                continue
+            if kind == BLOCK_SECTION:
+                self._kernel.section(big=self._order == ">")
+            elif kind == BLOCK_INTERFACE:
+                _add(self._kernel, Interface.parse(data[at : at + size], self._order))
+            at += size
+        return at
+
+    def broken(self, data: memoryview, at: int, end: int) -> DecodeError | None:
+        """A whole packet block that the engine does not take."""
+        if self._head(data[:end], at) is None:
+            return None
+        return DecodeError("bad-block", "a packet block that contradicts itself")
+
+    def _head(self, data: memoryview, at: int) -> tuple[Order, int, int] | None:
+        try:
+            return head(data, at, self._order)
+        except DecodeError as error:
+            if error.reason == "truncated":
+                return None
+            raise

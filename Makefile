@@ -1,13 +1,13 @@
 # make demo   makes .venv, builds, and shows the whole on a private network
 # make test   makes .venv and runs every check and every test
 # make beds   installs it on a booted systemd and runs the images, in namespaces of its own; as root
-# make install [DESTDIR=…] [PREFIX=/opt/netcrier] [BINDIR=/usr/local/bin]
+# make install [DESTDIR=…] [PREFIX=/opt/netcrier] [BINDIR=/usr/local/bin]; make uninstall takes it away, not the data
 
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := setup.cfg setup.py pyproject.toml $(foreach kind,pyx pxd pxi,$(wildcard daemons/netcrier/analyzerd/engine/*.$(kind)))
 
-.PHONY: demo test check smoke beds install clean need-demo need-test
+.PHONY: demo test check smoke beds install uninstall clean need-demo need-test
 
 demo: need-demo .venv/installed
 	$(BIN)/netctl demo
@@ -31,6 +31,9 @@ beds:
 
 install:
 	packaging/install.sh
+
+uninstall:
+	packaging/uninstall.sh
 
 clean:
 	rm -rf .venv build dist daemons/*.egg-info ctl/*.egg-info *.egg-info

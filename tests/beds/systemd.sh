@@ -67,6 +67,9 @@ for file in opt/other/bin/netctl usr/local/lib/systemd/system/noded.service usr/
 done
 grep -qx 'ExecStart=/opt/other/bin/noded' "$root/put-together/usr/local/lib/systemd/system/noded.service" || fail "PREFIX holds"
 check "no path of it names where it was put together" refused 1 grep -rlIF /put-together "$root/put-together"
+check "packaging/uninstall.sh leaves nothing of it" chroot "$root" \
+    env DESTDIR=/put-together PREFIX=/opt/other /opt/source/packaging/uninstall.sh --purge
+check "no file is left" refused 1 grep -rl . "$root/put-together"
 rm -rf "$root/put-together"
 
 step "boot"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,7 +39,8 @@ async def listening(told: Told) -> tuple[CatchUpPort, int]:
     port = CatchUpPort(cast(Speaker, told), lambda: None)
     await port.start(0)
     assert port._server
-    return port, port._server.sockets[0].getsockname()[1]
+    (ipv4,) = [one for one in port._server.sockets if one.family == socket.AF_INET]  # 0 is another port for IPv6
+    return port, ipv4.getsockname()[1]
 
 
 async def fetched(number: int, ask: bytes = b"\1") -> list[bytes]:

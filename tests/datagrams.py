@@ -12,8 +12,8 @@ from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import AgreementKey, SealKey, Signer, chained, digest, master_id, node_id
 from netcrier.wire.fetch import Fetch, Lack, encode_fetch
 from netcrier.wire.fragment import Fragment, encode_fragment
-from netcrier.wire.handshake import Answerer, Asker
-from netcrier.wire.header import FRONT_SIZE, UpHeader, seal_down, seal_up, up_key
+from netcrier.wire.handshake import Answerer, Asker, KnownAnswerer, KnownAsker
+from netcrier.wire.header import FRONT_SIZE, UP_SIZE, UpHeader, seal_down, seal_up, single_front, up_front, up_key
 from netcrier.wire.heard import Entry, Heard, encode_heard
 from netcrier.wire.hello import (
     Hello,
@@ -28,6 +28,7 @@ from netcrier.wire.hello import (
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import FRAGMENT_SIZE
 from netcrier.wire.message import Message, encode_message
+from netcrier.wire.rekey import Rekey, Renew, encode_rekey, encode_renew
 from netcrier.wire.report import LaneReport, Outcome, Report, Request, Told, encode_report, encode_request
 from netcrier.wire.signed import Head, signed
 from netcrier.wire.skip import Cause, Skip, encode_skip
@@ -88,6 +89,8 @@ OUTCOMES: Final = replace(
 SKIP: Final = Skip(HEAD, 0, 1281, 3, Cause.NOT_FOR_YOU, 16, CHAIN)
 HEARD: Final = Heard(HEAD, (Entry(16, NODE_BOOT, 5), Entry(4, 1, 2**40)))
 REQUEST: Final = Request(6, 2, 0, ((1281, 1), (1283, 2)))
+REKEY: Final = Rekey(2, 3, ((EPOCH, GROUP_SECRET), (8, bytes([8]) * 32)))
+RENEW_HEADER: Final = UpHeader(Kind.RENEW, GROUP, NODE, NODE_BOOT)
 CATCH_UP: Final = CatchUp(7, ((0, 2, 1280), (1, 2, 7)))
 TOKEN: Final = Token(GROUP, SIGNER.public, MASTER_KEY.public, 12346, TOKEN_ID, TOKEN_SECRET, "lab")
 
@@ -203,6 +206,25 @@ def fetch() -> bytes:
     return seal_up(UpHeader(Kind.FETCH, GROUP, NODE, NODE_BOOT), upward_key(Kind.FETCH), encode_fetch(FETCH))
 
 
+def member() -> tuple[KnownAsker, Renew]:
+    """The node's side of the exchange for a group key after its question, and what it asks."""
+    exchange = KnownAsker(up_front(RENEW_HEADER), NODE_KEY, AgreementKey(bytes([9]) * 32), MASTER_KEY.public)
+    return exchange, Renew(8, 6, exchange.ask(b""))
+
+
+def renew() -> bytes:
+    """RENEW, sealed."""
+    return seal_up(RENEW_HEADER, upward_key(Kind.RENEW), encode_renew(member()[1]))
+
+
+def rekey() -> bytes:
+    """The answer to `renew`."""
+    clear, shared = renew()[:UP_SIZE], MASTER_KEY.agree(NODE_KEY.public)
+    exchange = KnownAnswerer(clear, MASTER_KEY, NODE_KEY.public, shared, member()[1].question)
+    payload = encode_rekey(REKEY, exchange.transcript, SIGNER)
+    return single_front(Kind.REKEY, GROUP, NODE) + exchange.answer(AgreementKey(bytes([10]) * 32), payload)
+
+
 def catch_up() -> bytes:
     """CATCH_UP, sealed."""
     key = upward_key(Kind.CATCH_UP)
@@ -228,5 +250,7 @@ BUILDERS: Final = {
     Kind.REPORT: report,
     Kind.REQUEST: request,
     Kind.FETCH: fetch,
+    Kind.RENEW: renew,
+    Kind.REKEY: rekey,
     Kind.CATCH_UP: catch_up,
 }

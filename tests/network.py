@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from netcrier.core.admission import GroupKeys
 from netcrier.core.delivery import Receipt
 from netcrier.core.events import (
     Address,
@@ -19,6 +18,7 @@ from netcrier.core.events import (
     Datagram,
     Enrolled,
     Enrolling,
+    KeysDue,
     NodeChanged,
     NodeRow,
     Pin,
@@ -28,12 +28,14 @@ from netcrier.core.events import (
 )
 from netcrier.core.greeting import Self
 from netcrier.core.inbox import Arrival, Lane
+from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.listener import Listener, Membership
 from netcrier.core.outbox import OutLane
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.ids import LANES, GroupId, MessageId
 from netcrier.wire.catch_up import Frames
 from netcrier.wire.envelope import AgreementKey, Signer
+from netcrier.wire.limits import KEY_DATAGRAMS_MAX
 
 MASTER: Address = ("10.0.0.1", 12346)
 GROUP = GroupId(b"groupgrp")
@@ -94,6 +96,7 @@ class Network:
 
     def __init__(self, nodes: int, seed: int, loss: float = 0.0, is_open: bool = True, group: GroupId = GROUP) -> None:
         self.group = group
+        self.key_limit = KEY_DATAGRAMS_MAX
         self.chance = random.Random(seed)
         self.lose: Callable[[bytes, bool], bool] = lambda _data, _up: self.chance.random() < loss
         self.now = 100.0
@@ -124,7 +127,7 @@ class Network:
         """Start, or start again from what is on the disk."""
         self.boot += 1
         me = Identity(self.group, "lab", self.signer, self.agreement, 1, self.boot, 12346)
-        self.master = Speaker(me, self.keys, self.lanes, self.shelf, self.chance.randbytes)
+        self.master = Speaker(me, Keyring(self.keys, self.key_limit), self.lanes, self.shelf, self.chance.randbytes)
         for row in self.rows.values():
             self.master.enlist(row)
 
@@ -138,6 +141,22 @@ class Network:
         self.shelf.kept[composed.id] = composed.plaintext
         self.master.publish(composed, self.now)
         return composed
+
+    def take_keys(self, keys: GroupKeys) -> None:
+        """Commit, and let them hold."""
+        self.keys = keys
+        self.master.take_keys(keys, self.now)
+
+    def rotate(self) -> None:
+        """Announce another key."""
+        self.take_keys(self.master.keyring.announced(self.chance.randbytes(32)))
+
+    def revoke(self, node: Node) -> None:
+        """Commit row and key, and let them hold."""
+        row = replace(self.rows[node.listener.id], trust="revoked", approved=False)
+        self.keys = self.master.keyring.replaced(self.chance.randbytes(32), self.now_us)
+        self.rows[row.id] = row
+        self.master.revoke(row, self.keys, self.now)
 
     def inject(self, data: bytes, to: Node | None, source: Address = ("10.9.9.9", 4444)) -> None:
         """An attacker's datagram, to a node or (None) to the master."""
@@ -223,6 +242,10 @@ class Network:
                     self.receipts += event.receipts
                 case Completed():
                     self.completed.append(event)
+                case KeysDue():
+                    keys = self.master.keys_due(self.now, self.now_us)
+                    if keys:
+                        self.take_keys(keys)
 
 
 __all__ = ["EPOCH_US", "GROUP", "MASTER", "Enrolled", "Network", "Node"]

@@ -11,7 +11,7 @@ from netcrier.control.types.master import ReceiptRow, Receipts
 from netcrier_ctl.render import listing, printable
 from netcrier_ctl.units import milliseconds, since
 
-MISSING = frozenset({"pending", "offline"})
+MISSING = frozenset({"pending", "offline", "revoked"})
 """The states of a node from which nothing has come."""
 
 NAMED = 10
@@ -78,6 +78,8 @@ def missing_line(outcome: Outcome, now: float) -> str:
 
 def _why(row: ReceiptRow, now: float) -> str:
     silent = since(row.seen, now)
+    if row.state == "revoked":
+        return "shut out before it had it"
     if row.state == "offline":
         return f"away {silent}; gets it when it returns"
     return f"last seen {silent} ago" if row.seen is not None and not silent.startswith("since") else silent

@@ -29,6 +29,9 @@ def below(status: Any, now: float) -> list[str]:
         lines.append(f"{away}: {listing(names, 3)}.  netctl nodes --away")
     if status.nodes.waiting:
         lines.append(f"{_nodes(status.nodes.waiting)} to be let in.  netctl nodes; netctl node approve NAME")
+    if status.nodes.revoked:
+        verb = "node is" if status.nodes.revoked == 1 else "nodes are"
+        lines.append(f"{status.nodes.revoked:,} {verb} shut out.  netctl nodes")
     if status.nodes.duplicate:
         lines.append(f"{status.nodes.duplicate:,} identities are used by two machines each.  netctl nodes")
     return lines

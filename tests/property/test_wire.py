@@ -26,7 +26,7 @@ from netcrier.wire.catch_up import decode_catch_up, encode_catch_up
 from netcrier.wire.envelope import DIGEST_SIZE, KEY_SIZE, AgreementKey, Digest, Verifier
 from netcrier.wire.fetch import Fetch, Lack, decode_fetch, encode_fetch
 from netcrier.wire.fragment import Fragment, decode_fragment, decode_parity, encode_fragment
-from netcrier.wire.handshake import Answerer, Asker
+from netcrier.wire.handshake import Answerer, Asker, KnownAnswerer, KnownAsker
 from netcrier.wire.header import (
     FRONT_SIZE,
     UP_SIZE,
@@ -34,9 +34,12 @@ from netcrier.wire.header import (
     front,
     open_down,
     read_front,
+    read_single,
     read_up,
     seal_down,
     seal_up,
+    single_front,
+    up_front,
     up_key,
 )
 from netcrier.wire.heard import Entry, Heard, decode_heard, encode_heard
@@ -66,6 +69,7 @@ from netcrier.wire.limits import (
     SKIP_MAX,
 )
 from netcrier.wire.message import Message, decode_message, encode_message
+from netcrier.wire.rekey import Rekey, Renew, decode_rekey, decode_renew, encode_rekey, encode_renew
 from netcrier.wire.report import (
     LaneReport,
     Outcome,
@@ -100,6 +104,16 @@ def read_answer(data: bytes) -> bytes:
     return datagrams.asker()[0].read_answer(data)
 
 
+def read_key(data: bytes) -> bytes:
+    """The payload of a group key's exchange."""
+    return datagrams.member()[0].read_answer(data)
+
+
+def asked_for_key(data: bytes) -> bytes:
+    """What the master reads of a question for a group key."""
+    return KnownAnswerer(b"", datagrams.MASTER_KEY, datagrams.NODE_KEY.public, SHARED, data).payload
+
+
 DECODERS: Final[list[Callable[[bytes], object]]] = [
     read_front,
     read_up,
@@ -117,8 +131,12 @@ DECODERS: Final[list[Callable[[bytes], object]]] = [
     decode_report,
     decode_request,
     decode_catch_up,
+    decode_renew,
     decode_hello,
     read_welcome_front,
+    read_single,
+    read_key,
+    asked_for_key,
     answered,
     read_answer,
 ]
@@ -134,6 +152,7 @@ PLAINTEXTS: Final = [
     encode_block(datagrams.BLOCK),
     encode_fragment(datagrams.FRAGMENT),
     encode_fetch(datagrams.FETCH),
+    encode_renew(datagrams.member()[1]),
     encode_hello(datagrams.HELLO),
     *(build() for build in datagrams.BUILDERS.values()),
 ]
@@ -211,6 +230,14 @@ def accept_welcome(data: bytes) -> None:
     decode_welcome(exchange.read_answer(read_welcome_front(data)[1]), exchange.transcript, VERIFIER)
 
 
+def accept_rekey(data: bytes) -> None:
+    _node, answer = read_single(data)
+    if not data.startswith(single_front(Kind.REKEY, datagrams.GROUP, datagrams.NODE)):
+        raise DecodeError("not for this node")
+    exchange = datagrams.member()[0]
+    decode_rekey(exchange.read_answer(answer), exchange.transcript, VERIFIER)
+
+
 def accept_up(data: bytes) -> None:
     header = read_up(data)
     boots = (datagrams.HEAD.term, datagrams.HEAD.boot, header.boot)
@@ -236,6 +263,8 @@ ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
     Kind.REPORT: accept_up,
     Kind.REQUEST: accept_up,
     Kind.FETCH: accept_up,
+    Kind.RENEW: accept_up,
+    Kind.REKEY: accept_rekey,
     Kind.CATCH_UP: accept_up,
 }
 
@@ -359,6 +388,9 @@ HELLOS: Final = st.builds(
 STARTS: Final = st.lists(st.builds(LaneStart, uints(1), uints(4), uints(8), DIGESTS), max_size=LANES_MAX).map(tuple)
 WELCOME_KEYS: Final = st.lists(st.tuples(uints(4), fixed(KEY_SIZE)), min_size=1, max_size=4).map(tuple)
 WELCOMES: Final = st.builds(Welcome, uints(4), uints(4), uints(4), uints(4), WELCOME_KEYS, STARTS, names())
+REKEYS: Final = st.builds(
+    Rekey, uints(4), uints(4), st.lists(st.tuples(uints(4), fixed(KEY_SIZE)), min_size=1, max_size=2).map(tuple)
+)
 TOKENS: Final = st.builds(
     Token, fixed(8), fixed(KEY_SIZE), fixed(KEY_SIZE), uints(2), fixed(8), fixed(KEY_SIZE), names()
 )
@@ -448,6 +480,21 @@ def test_a_hello_and_its_welcome_come_back(hello: Hello, welcome: Welcome, node:
     payload = encode_welcome(welcome, answerer.transcript, datagrams.SIGNER)
     answer = asker.read_answer(answerer.answer(AgreementKey(master), payload))
     assert decode_welcome(answer, asker.transcript, VERIFIER) == welcome
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(REKEYS, st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), fixed(32), fixed(32))
+def test_a_request_for_a_key_and_its_answer_come_back(
+    rekey: Rekey, counter: int, epoch: int, node: bytes, master: bytes
+) -> None:
+    clear = up_front(datagrams.RENEW_HEADER)
+    asker = KnownAsker(clear, datagrams.NODE_KEY, AgreementKey(node), datagrams.MASTER_KEY.public)
+    renew = Renew(counter, epoch, asker.ask(b""))
+    assert decode_renew(encode_renew(renew)) == renew
+    answerer = KnownAnswerer(clear, datagrams.MASTER_KEY, datagrams.NODE_KEY.public, SHARED, renew.question)
+    payload = encode_rekey(rekey, answerer.transcript, datagrams.SIGNER)
+    answer = asker.read_answer(answerer.answer(AgreementKey(master), payload))
+    assert decode_rekey(answer, asker.transcript, VERIFIER) == rekey
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

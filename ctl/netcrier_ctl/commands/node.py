@@ -1,36 +1,58 @@
-"""Let a waiting node into the group, or take a node out of the roster."""
+"""Let a node into the group, shut it out, or take it out of the roster."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from netcrier.control.methods import NODE_APPROVE, NODE_FORGET
+from netcrier.control.client import Client
+from netcrier.control.methods import NODE_APPROVE, NODE_FORGET, NODE_REVOKE
 from netcrier.control.types.master import NodeRequest
 
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.render import printable
 from netcrier_ctl.session import Session
 
-_ACTIONS = {
-    "approve": (NODE_APPROVE, "is let in; it gets the key when it asks next"),
-    "forget": (NODE_FORGET, "is forgotten; nothing is expected from it"),
-}
-
 
 def add(parser: ArgumentParser) -> None:
     """What to do with which nodes."""
-    parser.add_argument("action", choices=tuple(_ACTIONS), help="approve: let in; forget: expect nothing more")
+    parser.add_argument(
+        "action", choices=tuple(_ACTIONS),
+        help="approve: let in; revoke: shut out at once, the group key changes; forget: expect nothing more",
+    )  # fmt: skip
     parser.add_argument("nodes", nargs="+", metavar="NODE", help="its name, or the beginning of its id")
 
 
 def run(session: Session, args: Namespace) -> Exit:
     """In the order given; ends at the first that fails."""
-    method, done = _ACTIONS[args.action]
     with session.connect(session.unit("masterd")) as client:
         for name in args.nodes:
-            client.call(method, NodeRequest(name))
-            if not session.options.json:
-                session.screen.result(f"{printable(name)} {done}")
+            _ACTIONS[args.action](session, client, name)
     if session.options.json:
         session.document("node", {"action": args.action, "nodes": args.nodes})
     return Exit.DONE
+
+
+def _approve(session: Session, client: Client, name: str) -> None:
+    client.call(NODE_APPROVE, NodeRequest(name))
+    _said(session, f"{printable(name)} is let in; it gets the key when it asks next")
+
+
+def _revoke(session: Session, client: Client, name: str) -> None:
+    revoked = client.call(NODE_REVOKE, NodeRequest(name))
+    _said(session, f"{printable(name)} is out; the group key is of epoch {revoked.epoch} now")
+    if revoked.void_token:
+        token = f"{revoked.void_token[:8]}…"
+        session.screen.note(f"it knows the token by which it had joined: {token} is void; netctl token makes another")
+
+
+def _forget(session: Session, client: Client, name: str) -> None:
+    client.call(NODE_FORGET, NodeRequest(name))
+    _said(session, f"{printable(name)} is forgotten; nothing is expected from it")
+
+
+def _said(session: Session, text: str) -> None:
+    if not session.options.json:
+        session.screen.result(text)
+
+
+_ACTIONS = {"approve": _approve, "revoke": _revoke, "forget": _forget}

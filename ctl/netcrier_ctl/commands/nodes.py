@@ -22,6 +22,7 @@ _COLUMNS = (
 _MORE = (Column("TRUST"), Column("NODE"))
 _NOTES = {
     "waiting": "waits to be let in: netctl node approve {}",
+    "revoked": "is shut out: netctl node approve {} lets it in again",
     "duplicate": "two machines use this identity",
 }
 

@@ -74,12 +74,23 @@ RECEIPTS_FOLLOW = Stream(
 )
 NODES = Method("nodes", Nothing, master.Nodes, Right.READ, "Lists the nodes.")
 NODE_APPROVE = Method("node.approve", master.NodeRequest, Done, Right.CHANGE, "Lets a waiting node into the group.")
+NODE_REVOKE = Method(
+    "node.revoke", master.NodeRequest, master.Revoked, Right.CHANGE, "Shuts a node out: changes the group key at once."
+)
 NODE_FORGET = Method("node.forget", master.NodeRequest, Done, Right.CHANGE, "Takes a node out of the roster.")
 SENT_MESSAGES = Method(
     "messages", master.SentMessagesRequest, master.SentMessages, Right.READ, "Lists the newest messages sent."
 )
 TOKEN_CREATE = Method(
     "token.create", master.TokenRequest, master.Token, Right.CHANGE, "Makes a join token; closes an open group."
+)
+TOKEN_LIST = Method("token.list", Nothing, master.Tokens, Right.READ, "Lists the join tokens, without their secrets.")
+TOKEN_REVOKE = Method(
+    "token.revoke", master.TokenNameRequest, Done, Right.CHANGE, "Makes a join token void; who joined by it stays."
+)
+KEYS = Method("keys", Nothing, master.GroupKeyStatus, Right.READ, "Says which group key holds and which nodes lack it.")
+KEYS_ROTATE = Method(
+    "keys.rotate", Nothing, master.GroupKeyStatus, Right.CHANGE, "Announces another group key, which then holds."
 )
 
 NODE_STATUS = Method("status", Nothing, node.NodeStatus, Right.READ, "Says how the node is and whom it follows.")
@@ -115,9 +126,14 @@ MASTERD = table(
     RECEIPTS_FOLLOW,
     NODES,
     NODE_APPROVE,
+    NODE_REVOKE,
     NODE_FORGET,
     SENT_MESSAGES,
     TOKEN_CREATE,
+    TOKEN_LIST,
+    TOKEN_REVOKE,
+    KEYS,
+    KEYS_ROTATE,
 )
 NODED = table(NODE_STATUS, RECEIVED_MESSAGES, MESSAGES_FOLLOW, JOIN)
 ANALYZERD = table(ANALYZER_STATUS, FLOWS)

@@ -1,9 +1,9 @@
-"""Who may join: the answer to a hello, and the group's key.
+"""Who may join: the answer to a hello.
 
 Rules
-- An approved node gets the current key again whenever it asks; so a node that slept through a rotation heals itself.
+- An approved node gets the current key again whenever it asks. A revoked one gets nothing, whatever token it has.
 - A join token admits (once or until it expires); an open group admits anyone on first use; a closed group lets a node
-  without a token wait for approval and answers nothing, so a stranger learns nothing.
+  without a token wait for approval, or (`tokens_only`) refuses it, and answers nothing, so a stranger learns nothing.
 - Key agreements for hellos share a budget; waiting nodes have another.
 """
 
@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 from netcrier.core.events import Address, Datagram, Enrolling, NodeRow, Waiting
+from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.outbox import OutLane
 from netcrier.core.pacing import Budget
 from netcrier.core.roster import Roster
 from netcrier.errors import DecodeError
 from netcrier.ids import GroupId, NodeId
-from netcrier.wire.envelope import NO_CHAIN, AgreementKey, Digest, SealKey, Signer, node_id
+from netcrier.wire.envelope import NO_CHAIN, AgreementKey, Digest, Signer, node_id
 from netcrier.wire.handshake import Answerer
 from netcrier.wire.header import FRONT_SIZE
 from netcrier.wire.hello import (
@@ -48,14 +49,6 @@ class Grant:
     used_by: NodeId | None = None
 
 
-class GroupKeys:
-    """The group key of the day. `open`: anyone may join."""
-
-    def __init__(self, epoch: int, secret: bytes, is_open: bool) -> None:
-        self.epoch, self.secret, self.open = epoch, secret, is_open
-        self.seal = SealKey(secret)
-
-
 class Admission:
     """Judges hellos. `grants` are the outstanding tokens by id."""
 
@@ -65,20 +58,25 @@ class Admission:
         group_name: str,
         signer: Signer,
         agreement: AgreementKey,
-        keys: GroupKeys,
+        keyring: Keyring,
         roster: Roster,
         entropy: Callable[[int], bytes],
     ) -> None:
-        self.keys = keys
+        self.tokens_only = False
         self.grants: dict[bytes, Grant] = {}
         self._group, self._group_name = group, group_name
         self._signer, self._agreement = signer, agreement
-        self._roster = roster
+        self._keyring, self._roster = keyring, roster
         self._entropy = entropy
         self._strangers = Budget(STRANGERS_PER_SECOND)
         self._waiters = Budget(WAITING_PER_SECOND)
         self._unsettled: dict[NodeId, int] = {}
         self._using: dict[bytes, NodeId] = {}
+
+    @property
+    def keys(self) -> GroupKeys:
+        """The group's keys in force."""
+        return self._keyring.keys
 
     def settled(self, identity: NodeId) -> None:
         """The row of an Enrolling or Waiting event is committed, or the commit failed."""
@@ -107,7 +105,8 @@ class Admission:
         row = self._row(identity, handshake.node_public, hello, address, now_us, numbers[0], lanes)
         trust = self._judge(identity, hello, row, now_us)
         first = row.trust != "token" or not row.approved
-        row = replace(row, trust=trust, approved=trust != "waiting")
+        used = hello.token if trust == "token" and first else None
+        row = replace(row, trust=trust, approved=trust != "waiting", token=used or row.token)
         if not row.approved:
             return self._wait(row, now)
         self._unsettled[identity] = row.index
@@ -116,19 +115,20 @@ class Admission:
         )
         welcome = Welcome(
             *numbers, row.index, int(self._roster.presence * 1000),
-            ((self.keys.epoch, self.keys.secret),), starts, self._group_name,
+            self.keys.given, starts, self._group_name,
         )  # fmt: skip
         payload = encode_welcome(welcome, handshake.transcript, self._signer)
         answer = handshake.answer(AgreementKey(self._entropy(32)), payload)
         datagram = welcome_front(self._group, identity) + answer
         assert len(datagram) <= len(data), "an answer longer than the question"
-        used = hello.token if trust == "token" and first else None
         if used:
             self._using[used] = identity
         return Enrolling(row, used, Datagram(datagram, address))
 
     def _judge(self, identity: NodeId, hello: Hello, row: NodeRow, now_us: int) -> str:
         """The trust that the node gets; `waiting` for none yet. DecodeError for a token that does not hold."""
+        if row.trust == "revoked":
+            raise DecodeError("revoked node")
         if row.approved and row.trust == "token":
             return row.trust
         if hello.token != _NO_TOKEN:
@@ -142,6 +142,8 @@ class Admission:
             return "token"
         if row.approved:
             return row.trust
+        if not self.keys.open and self.tokens_only:
+            raise DecodeError("no token")
         return "first-use" if self.keys.open else "waiting"
 
     def _wait(self, row: NodeRow, now: float) -> Waiting:

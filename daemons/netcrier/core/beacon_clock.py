@@ -26,6 +26,11 @@ class BeaconClock:
             del self._times[oldest]
             self._single.discard(oldest)
 
+    def anew(self, now: float) -> None:
+        """What every beacon says has changed: they come quickly, as after a start."""
+        self._sent = 0
+        self.timer = now + beacon_delay(0)
+
     def said(self, now: float) -> None:
         """A beacon has been said to all."""
         self._sent += 1

@@ -66,6 +66,11 @@ class Deliveries:
         delivery = self._all.get(identity)
         return delivery.stray(index, now) if delivery else None
 
+    def revoke(self, index: int, now: float) -> tuple[tuple[Receipt, ...], list[Completed]]:
+        """Nothing is waited for from this node: the steps that this makes, and what is complete by that."""
+        receipts = [delivery.revoke(index, now) for delivery in self._open.values()]
+        return tuple(receipt for receipt in receipts if receipt), self.completed(list(self._open))
+
     def completed(self, touched: Iterable[MessageId]) -> list[Completed]:
         """Which of these messages are settled now: nothing is outstanding. Each is said once."""
         found = []

@@ -4,6 +4,8 @@
     pending -> refused, missed, gap          the node is without it, and has said so
     pending -> expired -> missed             its age limit passed before the node was known to have it
     expired -> received …                    the node had it in time after all
+    pending, expired -> revoked              the master shut the node out before it was known to have the message
+    revoked -> received …                    it was let in again
 
 An illegal move is a missing key: it changes nothing. A node that was not expected and has the message all the same is
 `unexpected`: kept and shown, never waited for.
@@ -35,6 +37,8 @@ class State(IntEnum):
     """The node is without it because it expired, and has that in its log."""
     GAP = 7
     """The node is without it because the master no longer keeps it."""
+    REVOKED = 16  # 8 to 15 are for what nodes say
+    """The node was shut out; it is not counted as expected any more."""
 
 
 HAVE: Final = frozenset({State.RECEIVED, State.DELIVERED, State.HANDLED})
@@ -47,7 +51,8 @@ _WITHOUT = (State.REFUSED, State.MISSED, State.GAP)
 _MOVES = frozenset(
     {
         *((State.PENDING, state) for state in State if state is not State.PENDING),
-        *((State.EXPIRED, state) for state in (*HAVE, *_WITHOUT)),
+        *((State.EXPIRED, state) for state in (*HAVE, *_WITHOUT, State.REVOKED)),
+        *((State.REVOKED, state) for state in HAVE),
         (State.RECEIVED, State.DELIVERED),
         (State.RECEIVED, State.HANDLED),
         (State.RECEIVED, State.REFUSED),
@@ -83,7 +88,7 @@ class Delivery:
         self.states: dict[int, State] = dict.fromkeys(expected, State.PENDING) | dict(states or {})
         self.strays: dict[int, State] = {}
         """Nodes that have the message and were not expected to."""
-        self.expected = len(self.states)
+        self.expected = sum(state is not State.REVOKED for state in self.states.values())
         self.received = sum(state in HAVE for state in self.states.values())
         self.outstanding = {index for index, state in self.states.items() if state is State.PENDING}
         self.undelivered = {index for index, state in self.states.items() if state in OPEN}
@@ -96,9 +101,9 @@ class Delivery:
         if (before, state) not in _MOVES:
             return None
         self.states[index] = state
+        self.expected += (before is State.REVOKED) - (state is State.REVOKED)
         self.outstanding.discard(index)
-        if state not in OPEN:
-            self.undelivered.discard(index)
+        (self.undelivered.add if state in OPEN else self.undelivered.discard)(index)
         self.received += (state in HAVE) - (before in HAVE)
         if before is State.PENDING and state in HAVE:
             self.last = max(self.last, now - self.sent_at)
@@ -117,12 +122,17 @@ class Delivery:
         self.strays[index] = state
         return Receipt(self.message, index, state, now - self.sent_at, unexpected=True)
 
+    def revoke(self, index: int, now: float) -> Receipt | None:
+        """The node is out of the group: it is waited for no longer, and what it has not received stays so."""
+        self.undelivered.discard(index)
+        return self.move(index, State.REVOKED, now)
+
     def forget(self, index: int) -> None:
         """The node is gone for good: nothing is expected from it."""
         self.strays.pop(index, None)
         state = self.states.pop(index, None)
         if state is not None:
-            self.expected -= 1
+            self.expected -= state is not State.REVOKED
             self.received -= state in HAVE
         self.outstanding.discard(index)
         self.undelivered.discard(index)

@@ -73,6 +73,13 @@ class Enrolled:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysRenewed:
+    """The node has other group keys, or another of them is the current one: to be kept on disk."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class MasterBooted:
     """A newer (term, boot) of the master spoke: lower ones are refused from now on, also after a restart."""
 
@@ -104,6 +111,8 @@ class NodeRow:
     address: str
     seen_us: int
     starts: tuple[tuple[int, int, int], ...]
+    token: bytes = b""
+    """The id of the join token that let it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +158,10 @@ class Completed:
     received: int
 
 
-NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted
-MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed
+@dataclass(frozen=True, slots=True)
+class KeysDue:
+    """The group's keys change: commit what `Speaker.keys_due` gives, then `Speaker.take_keys`."""
+
+
+NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted | KeysRenewed
+MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed | KeysDue

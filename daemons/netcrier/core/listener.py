@@ -4,6 +4,7 @@ Theory of operation
 - Until it is enrolled a node hears beacons, pins the first master (or the one of its token), and says hello.
 - Messages go to the inbox; the shell takes a batch (`take_batch`), commits it, appends to its log, and says so
   (`committed`, `delivered`). Only then is a report due, in the node's slot of the receipt window.
+- Group keys and their epochs are in epochs.py, asking for one that lacks in renewal.py.
 - Every datagram ends as a state change or as a count in `refused`, by reason. Nothing the network brings raises.
 
 Left out: fragments and skips (PROTOCOL.md, "Reserved").
@@ -17,11 +18,13 @@ from dataclasses import dataclass, replace
 
 from netcrier.core.catch_up import PROGRESS_WITHIN, Backlog
 from netcrier.core.copies import Copies
+from netcrier.core.epochs import CONTENT, Epochs
 from netcrier.core.events import (
     Address,
     CatchUpWanted,
     Datagram,
     Enrolled,
+    KeysRenewed,
     MasterBooted,
     NodeEvent,
     Pin,
@@ -31,7 +34,8 @@ from netcrier.core.events import (
 from netcrier.core.gaps import GapRequests
 from netcrier.core.greeting import Greeting, Self
 from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
-from netcrier.core.pacing import Budget, presence_interval, receipt_slot
+from netcrier.core.pacing import ASKED_WITHIN, Budget, presence_interval, receipt_slot, receipt_window, renewal_spread
+from netcrier.core.renewal import Renewal
 from netcrier.core.replay import CounterWindow
 from netcrier.core.reply import answer_address
 from netcrier.core.upward import Upward
@@ -40,8 +44,8 @@ from netcrier.ids import LANES, NodeId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, decode_beacon, open_marks, verify_beacon
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
-from netcrier.wire.envelope import SealKey, Verifier, node_id
-from netcrier.wire.header import open_down, read_front
+from netcrier.wire.envelope import Verifier, node_id
+from netcrier.wire.header import epoch_of, open_down, read_front
 from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import EXTRAS_MAX, STRANGERS_PER_SECOND
@@ -108,7 +112,9 @@ class Listener:
         self._presence = presence_interval(1)
         self._reply_to: Address | None = None
         self._beacon: tuple[int, float] = (0, 0.0)
-        self._keys = {epoch: SealKey(secret) for epoch, secret in membership.keys}
+        self._epochs = Epochs(membership.keys)
+        self._renewal = Renewal(me, chance, entropy)
+        self._window = receipt_window(1)
         self.pin: Pin | None = None
         self._verifier: Verifier | None = None
         if pin:
@@ -118,6 +124,7 @@ class Listener:
             Kind.MESSAGE: self._on_message,
             Kind.SOLICIT: self._on_solicit,
             Kind.WELCOME: self._on_welcome,
+            Kind.REKEY: self._on_rekey,
         }
 
     # What the shell calls
@@ -125,7 +132,7 @@ class Listener:
     @property
     def enrolled(self) -> bool:
         """Whether the node has a key and a starting point."""
-        return bool(self._keys and self.inbox.lanes)
+        return bool(self._epochs and self.inbox.lanes)
 
     @property
     def _answering(self) -> bool:
@@ -141,16 +148,18 @@ class Listener:
         """Trust another master (a token was given): keys and lanes begin anew unless it is the same group."""
         if not self.pin or self.pin.group != pin.group:
             self.membership = Membership(group_name=pin.group_name)
-            self._keys = {}
+            self._epochs = Epochs()
             self.inbox = Inbox()
             self._gaps = GapRequests(self.inbox, self._chance)
             self._delivered = {}
             self._counters = CounterWindow()
         self._trust(pin)
+        self._renewal.done()
         self._greeting.again(now)
 
     def receive(self, got: Received) -> None:
         """One datagram from the network."""
+        self._epochs.expire(got.now)
         try:
             reader = self._readers.get(read_front(got.data).kind)
             if reader is None:
@@ -213,14 +222,19 @@ class Listener:
     def timer(self) -> float | None:
         """When `handle_timer` has something to do."""
         if not self._answering:
-            return self._greeting.timer
-        times = (self._greeting.timer, self._report_at, self._presence_at, self._gaps.timer, self._backlog.timer)
+            return min((at for at in (self._greeting.timer, self._renewal.timer) if at is not None), default=None)
+        times = (
+            self._greeting.timer, self._renewal.timer, self._report_at, self._presence_at, self._gaps.timer,
+            self._backlog.timer,
+        )  # fmt: skip
         return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
         """Say what is due."""
         if self._greeting.timer is not None and self._greeting.timer <= now:
             self._say_hello(now)
+        if self._renewal.timer is not None and self._renewal.timer <= now:
+            self._ask_for_keys(now)
         if not self._answering:
             return
         if self._backlog.due(now):
@@ -250,11 +264,17 @@ class Listener:
         self._order(Head(verifier.master, beacon.term, beacon.boot, beacon.counter), got.now)
         self.open = beacon.open
         self._reply_to = answer_address(beacon.addresses, beacon.port, got.source)
-        self._beacon = (beacon.counter, got.now)
         self._heard(got.now)
-        if marks is None or not self.inbox.lanes:
+        if not self.inbox.lanes:
             self._greeting.soon(got.now)
             return
+        if marks is None:
+            self._epochs.drop(beacon.epoch)
+            self._renewal.soon(got.now, renewal_spread(self._window))
+            return
+        self._beacon = (beacon.counter, got.now)
+        self._window = marks.window_us / 1e6
+        self._hold(beacon.epoch, marks, got.now)
         self._presence = marks.presence_ms / 1000
         for span in marks.lanes:
             self._gaps.known(span.lane, span.highest, got.now)
@@ -301,6 +321,19 @@ class Listener:
         self._heard(got.now)
         self._report_in(got.now, 0.0)
 
+    def _on_rekey(self, got: Received) -> None:
+        answer = self._renewal.addressed(got.data, self.pin)
+        if not self._strangers.spend(got.now):
+            raise DecodeError("too many strangers")
+        assert self._verifier is not None
+        rekey = self._renewal.read(answer, self._verifier)
+        if (rekey.term, rekey.boot) < (self.membership.term, self.membership.boot):
+            raise DecodeError("old boot")
+        self._renewal.done()
+        self._take_keys(rekey.keys)
+        self._events.append(KeysRenewed(self._epochs.newest))
+        self._heard(got.now)
+
     # How it decides
 
     def _meet(self, data: bytes, beacon: Beacon, now: float) -> None:
@@ -314,12 +347,36 @@ class Listener:
         self._events.append(Pinned(pin))
 
     def _marks(self, data: bytes, beacon: Beacon, now: float) -> Marks | None:
-        """The sealed half of a beacon; None where its key is not here yet, within the strangers' budget."""
-        if beacon.epoch in self._keys:
-            return open_marks(data, self._keys)
-        if not self._strangers.spend(now):
+        """The sealed half of a beacon; None where its key is not here yet, within the strangers' budget.
+
+        A seal that does not open may be a forgery, or the work of a master that has taken over from an old copy of its
+        store and made another key of this number: the signature tells.
+        """
+        if beacon.term <= self.membership.term:
+            self._epochs.not_before(beacon.epoch)
+        if beacon.epoch in self._epochs:
+            try:
+                return open_marks(data, self._epochs.seals)
+            except DecodeError as error:
+                if error.reason != "bad seal" or not self._strangers.spend(now):
+                    raise
+        elif not self._strangers.spend(now):
             raise DecodeError("too many strangers")
         return None
+
+    def _hold(self, epoch: int, marks: Marks, now: float) -> None:
+        """A beacon of this epoch was opened: its key is the current one; another may be announced."""
+        if self._epochs.opened(epoch, now):
+            self.membership = replace(self.membership, keys=self._epochs.kept)
+            self._events.append(KeysRenewed(epoch))
+            self._report_in(now, renewal_spread(self._window) * self._chance())
+        if marks.next_epoch and marks.next_epoch not in self._epochs:
+            self._renewal.soon(now, ASKED_WITHIN * marks.next_in_ms / 1000)
+
+    def _take_keys(self, keys: tuple[tuple[int, bytes], ...]) -> None:
+        """What the master has given replaces all keys."""
+        self._epochs = Epochs(keys)
+        self.membership = replace(self.membership, keys=keys)
 
     def _order(self, head: Head, now: float) -> None:
         """Refuse what is replayed; take note of a newer boot."""
@@ -330,6 +387,7 @@ class Listener:
             self.membership = replace(self.membership, term=head.term, boot=head.boot)
             self._events.append(MasterBooted(head.term, head.boot))
             self._counters = CounterWindow()
+            self._beacon = (0, 0.0)  # beacons are counted anew
             self._report_in(now, 0.1 * self._chance())
         if not self._counters.accept(head.counter):
             raise DecodeError("replayed")
@@ -343,17 +401,21 @@ class Listener:
         newer = (welcome.term, welcome.boot) > (self.membership.term, self.membership.boot)
         if newer:
             self._counters = CounterWindow()
-        self.membership = Membership(welcome.keys, welcome.index, welcome.term, welcome.boot, welcome.group_name)
-        self._keys = {epoch: SealKey(secret) for epoch, secret in welcome.keys}
+        self.membership = Membership((), welcome.index, welcome.term, welcome.boot, welcome.group_name)
+        self._take_keys(welcome.keys)
+        self._renewal.done()
         self._presence = welcome.presence_ms / 1000
         self._events.append(Enrolled(welcome, fresh))
 
     def _opened(self, data: bytes) -> tuple[Pin, Verifier, bytes]:
         if self.pin is None or self._verifier is None:
             raise DecodeError("not enrolled")
-        if read_front(data).group != self.pin.group:
+        front = read_front(data)
+        if front.group != self.pin.group:
             raise DecodeError("other group")
-        return self.pin, self._verifier, open_down(data, self._keys)
+        if front.kind not in CONTENT:
+            self._epochs.not_before(epoch_of(data))
+        return self.pin, self._verifier, open_down(data, self._epochs.seals)
 
     def _trust(self, pin: Pin) -> None:
         self.pin = pin
@@ -386,6 +448,14 @@ class Listener:
             self._greeting.timer = None  # the next beacon says where to
             return
         self._out.append(Datagram(self._greeting.say(self.pin, self.inbox.lanes, now), self._reply_to))
+
+    def _ask_for_keys(self, now: float) -> None:
+        if self.pin is None or self._reply_to is None or not self.inbox.lanes:
+            self._renewal.done()
+            return
+        self._say(Kind.RENEW, self._renewal.ask(self.pin, self._upward.next_counter(), self._epochs.newest, now))
+        if self._renewal.unanswered:
+            self._greeting.soon(now)
 
     def _say(self, kind: Kind, plaintext: bytes) -> None:
         numbers = (self.membership.term, self.membership.boot)

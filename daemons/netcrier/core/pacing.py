@@ -9,6 +9,8 @@ from collections import deque
 from hashlib import blake2b
 from typing import Final
 
+from netcrier.wire.limits import RENEWALS_PER_SECOND
+
 RECEIPTS_PER_SECOND: Final = 20_000
 """What a master takes in without loss; more nodes get a wider window."""
 
@@ -30,6 +32,12 @@ RETRY_MOST: Final = 1.0
 HELLO_MOST: Final = 10.0
 CATCH_UP_FIRST: Final = 1.0
 CATCH_UP_MOST: Final = 30.0
+ANNOUNCED: Final = 10.0
+"""Seconds from the announcement of a group key until it holds: its members ask for it meanwhile."""
+ASKED_WITHIN: Final = 0.8
+"""The share of that time over which they spread, so that a lost request can be repeated."""
+OLD_EPOCH: Final = 600.0
+"""Seconds for which a node opens repairs under the key before."""
 _SAMPLES = 256
 
 
@@ -87,6 +95,17 @@ def few(nodes: int) -> int:
     A broadcast wakes every node and is opened by each; on Wi-Fi it also takes the slowest rate.
     """
     return min(max(1, nodes // 4), 32)
+
+
+def renewal_spread(window: float) -> float:
+    """Over how long the nodes that lack a group key spread their requests; `window` is the receipt window, which tells
+    how many nodes there are: 1,000 ask in a second."""
+    return window * RECEIPTS_PER_SECOND / RENEWALS_PER_SECOND
+
+
+def renewal_delay(attempts: int, chance: float) -> float:
+    """After `attempts` requests for a group key without an answer: 0.4 s, doubling to 10 s."""
+    return hello_delay(attempts, chance)
 
 
 class DelayMeter:

@@ -35,6 +35,8 @@ class Node:
     solicited_at: float = 0.0
     requested_at: float = 0.0
     solicit_at: float = 0.0
+    epoch: int = 0
+    """The newest epoch of which a report has shown that the node has the key."""
 
 
 class Roster:
@@ -97,7 +99,7 @@ class Roster:
 
     def waiting(self) -> int:
         """How many nodes wait for approval."""
-        return sum(not node.row.approved for node in self)
+        return sum(node.row.trust == "waiting" for node in self)
 
     @property
     def presence(self) -> float:

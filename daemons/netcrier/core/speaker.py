@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from netcrier.core.admission import Admission, GroupKeys
+from netcrier.core.admission import Admission
 from netcrier.core.beacon_clock import BeaconClock
 from netcrier.core.deliveries import Deliveries
 from netcrier.core.delivery import Delivery, Receipt, State
@@ -25,14 +25,17 @@ from netcrier.core.events import (
     Audience,
     Datagram,
     Enrolling,
+    KeysDue,
     MasterEvent,
     NodeChanged,
     NodeRow,
     ReceiptsIn,
     Received,
 )
+from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.outbox import OutLane
 from netcrier.core.pacing import BEACON_IDLE, few, receipt_window
+from netcrier.core.rekeying import Rekeying
 from netcrier.core.repeats import Repeats
 from netcrier.core.replay import CounterWindow
 from netcrier.core.roster import Node, Roster
@@ -42,11 +45,12 @@ from netcrier.ids import GroupId, MessageId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.catch_up import CatchUp, decode_catch_up, frame
-from netcrier.wire.envelope import AgreementKey, Digest, Signer, master_id
+from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Digest, Signer, master_id
 from netcrier.wire.header import UP_SIZE, read_front, read_up, seal_down, up_key
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import BODY_MAX
 from netcrier.wire.message import Message, encode_message
+from netcrier.wire.rekey import decode_renew
 from netcrier.wire.report import LaneReport, decode_report, decode_request
 from netcrier.wire.signed import Head
 from netcrier.wire.solicit import Solicit, bitmaps, encode_solicit
@@ -90,7 +94,7 @@ class Speaker:
     """See the module. `entropy(n)` gives n random bytes."""
 
     def __init__(
-        self, me: Identity, keys: GroupKeys, lanes: Iterable[OutLane], shelf: Shelf, entropy: Callable[[int], bytes]
+        self, me: Identity, keyring: Keyring, lanes: Iterable[OutLane], shelf: Shelf, entropy: Callable[[int], bytes]
     ) -> None:
         self.me = me
         self.id = master_id(me.signer.public)
@@ -105,7 +109,12 @@ class Speaker:
         """Where nodes may answer: the shell says so, whenever it changes."""
         self.serves_single = False
         """Whether some node is served one by one, on the shell's word."""
-        self.admission = Admission(me.group, me.group_name, me.signer, me.agreement, keys, self.roster, entropy)
+        self.keyring = keyring
+        self.admission = Admission(me.group, me.group_name, me.signer, me.agreement, keyring, self.roster, entropy)
+        self.rekeying = Rekeying(me.group, me.signer, me.agreement, keyring, entropy)
+        self._entropy = entropy
+        self._epoch_from = 0
+        """The counter after which every beacon of this run was sealed under the current epoch."""
         self._shelf = shelf
         self._counter = 0
         self._events: deque[MasterEvent] = deque()
@@ -117,6 +126,7 @@ class Speaker:
             Kind.HELLO: self._on_hello,
             Kind.REPORT: self._on_report,
             Kind.REQUEST: self._on_request,
+            Kind.RENEW: self._on_renew,
         }
 
     # What the shell calls
@@ -173,6 +183,28 @@ class Speaker:
         self.roster.remove(node)
         self._events.extend(self.deliveries.forget(node.row.index))
 
+    def revoke(self, row: NodeRow, keys: GroupKeys, now: float) -> None:
+        """On disk: the node is out, and a key that it has not holds. Nothing more is expected from it."""
+        self.enlist(row)
+        self.take_keys(keys, now)
+        receipts, completed = self.deliveries.revoke(row.index, now)
+        if receipts:
+            self._events.append(ReceiptsIn(receipts))
+        self._events.extend(completed)
+
+    def keys_due(self, now: float, now_us: int) -> GroupKeys | None:
+        """What is to be committed, then taken."""
+        return self.keyring.due(now, now_us, self._entropy(KEY_SIZE))
+
+    def take_keys(self, keys: GroupKeys, now: float) -> None:
+        """These group keys are on disk: from now on they hold, and the beacons say so."""
+        before = self.keyring.keys
+        self.keyring.take(keys)
+        if keys.epoch != before.epoch:
+            self._epoch_from = self._counter
+        if keys.given != before.given:
+            self._beacons.anew(now)
+
     def receive(self, got: Received) -> None:
         """One datagram from the network."""
         try:
@@ -206,11 +238,13 @@ class Speaker:
     @property
     def timer(self) -> float:
         """When `handle_timer` has something to do."""
-        times = (self._beacons.timer, self._repeats.timer, self._solicitor.timer)
+        times = (self._beacons.timer, self._repeats.timer, self._solicitor.timer, self.keyring.timer)
         return min(at for at in times if at is not None)
 
     def handle_timer(self, now: float, now_us: int) -> None:
         """Say what is due."""
+        if self.keyring.asks(now):
+            self._events.append(KeysDue())
         if self._beacons.timer <= now:
             self._say_beacon(now, now_us)
         if self._repeats.timer is not None and self._repeats.timer <= now:
@@ -234,6 +268,8 @@ class Speaker:
         if sent is not None:
             node.rtt = max(0.0, got.now - sent - report.held_us / 1e6)
         node.drops = report.drops
+        if report.beacon_counter > self._epoch_from:
+            node.epoch = self.keyring.keys.epoch  # it has opened a beacon of this epoch
         receipts = [receipt for lane in report.lanes for receipt in self._lane_report(node, lane, got.now)]
         if receipts:
             newest = receipts[-1]
@@ -255,12 +291,19 @@ class Speaker:
         )
         self._repeats.want(lacking, node.row.index, got.now)
 
+    def _on_renew(self, got: Received) -> None:
+        node, renew = self._from_node(got.data, decode_renew)
+        self._fresh(node, renew.counter, got.source, got.now, got.now_us)
+        self._out.append(self.rekeying.answer(got, node, renew, (self.me.term, self.me.boot)))
+
     # How it decides
 
     def _from_node(self, data: bytes, decode: Callable[[bytes], _T]) -> tuple[Node, _T]:
         """The approved node that sealed this, and what it says."""
         header = read_up(data)
         node = self.roster.get(header.node)
+        if node is not None and node.row.trust == "revoked":
+            raise DecodeError("revoked node")
         if node is None or not node.row.approved:
             raise DecodeError("unknown node")
         if header.boot < node.row.boot:
@@ -321,30 +364,29 @@ class Speaker:
         return Head(self.id, self.me.term, self.me.boot, self._counter)
 
     def _seal(self, kind: Kind, plaintext: bytes) -> bytes:
-        keys = self.admission.keys
-        return seal_down(kind, self.me.group, keys.epoch, keys.seal, plaintext)
+        return seal_down(kind, self.me.group, self.keyring.keys.epoch, self.keyring.sealing(), plaintext)
 
     def _say_beacon(self, now: float, now_us: int) -> None:
         if self.serves_single:  # a beacon of its own: a report that names its counter tells which of the two was heard
-            counter, data = self._beacon(now_us)
+            counter, data = self._beacon(now, now_us)
             self._out.append(Datagram(data, Audience.SINGLE))
             self._beacons.left(counter, now, single=True)
-        counter, data = self._beacon(now_us)
+        counter, data = self._beacon(now, now_us)
         self._out.append(Datagram(data, Audience.SHARED))
         self._beacons.left(counter, now)
         self._beacons.said(now)
 
-    def _beacon(self, now_us: int) -> tuple[int, bytes]:
+    def _beacon(self, now: float, now_us: int) -> tuple[int, bytes]:
         """The next counter, and the beacon that bears it."""
-        me, keys, head = self.me, self.admission.keys, self._head()
+        me, keys, head = self.me, self.keyring.keys, self._head()
         beacon = Beacon(
             me.group, keys.epoch, me.signer.public, me.agreement.public,
             me.term, me.boot, head.counter, keys.open, me.port, self.addresses,
         )  # fmt: skip
         presence = int(self.roster.presence * 1000)
         spans = tuple(lane.span() for lane in self.lanes.values())
-        marks = Marks(spans, int(self.window * 1e6), presence, now_us, me.group_name)
-        return head.counter, encode_beacon(beacon, marks, keys.seal, me.signer)
+        marks = Marks(spans, int(self.window * 1e6), presence, now_us, me.group_name, *self.keyring.announcement(now))
+        return head.counter, encode_beacon(beacon, marks, self.keyring.sealing(), me.signer)
 
     def _say_again(self, identity: MessageId, indexes: set[int]) -> None:
         """Repeat a message to the nodes that lack it."""

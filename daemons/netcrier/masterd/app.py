@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -15,29 +14,38 @@ import msgspec
 
 from netcrier.control.methods import MASTERD, AnyMethod
 from netcrier.control.types.shared import Reloaded
-from netcrier.core.admission import Grant, GroupKeys
 from netcrier.core.delivery import Delivery, Receipt, State
-from netcrier.core.events import Address, Audience, Completed, Enrolling, NodeChanged, NodeRow, ReceiptsIn, Waiting
+from netcrier.core.events import (
+    Address,
+    Audience,
+    Completed,
+    Enrolling,
+    KeysDue,
+    NodeChanged,
+    NodeRow,
+    ReceiptsIn,
+    Waiting,
+)
+from netcrier.core.keyring import Keyring
 from netcrier.core.roster import Node
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.errors import StoreError, UsageError
-from netcrier.ids import LANES, MessageId
+from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd import handlers, identity
 from netcrier.masterd.carriers import Carriers, Wishes, choose, listed, wished
 from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
 from netcrier.masterd.store import Store, Stored
+from netcrier.masterd.trust import Trust
 from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.membership import Membership
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
-from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer
-from netcrier.wire.hello import TOKEN_ID_SIZE
+from netcrier.wire.envelope import AgreementKey, Signer
 from netcrier.wire.multicast import ipv4_group, ipv6_group
-from netcrier.wire.token import Token, encode_token
 
 _log = logging.getLogger("netcrier.masterd")
 _COMMIT_EVERY = 0.020
@@ -61,6 +69,7 @@ class App:
     port: UdpPort
     carriers: Carriers
     catch_up: CatchUpPort
+    trust: Trust
 
     def __init__(self, config: Config, place: Place) -> None:
         self.config, self.place = config, place
@@ -71,7 +80,7 @@ class App:
         self._writer = Writer("store")
         self._sending = asyncio.Lock()
         self._receipts: list[Receipt] = []
-        self._rows: dict[bytes, NodeRow] = {}
+        self._rows: set[NodeId] = set()
         self._commit_due = False
         self._followers: dict[MessageId, set[asyncio.Queue[Receipt]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,7 +100,8 @@ class App:
             keys.group, config.group, Signer(keys.signing_secret), AgreementKey(keys.agreement_secret),
             term, boot, config.port,
         )  # fmt: skip
-        self.speaker = Speaker(me, self.store.group_keys(), self.store.lanes(term), self.store, secrets.token_bytes)
+        keyring = Keyring(self.store.group_keys(clock_us()))
+        self.speaker = Speaker(me, keyring, self.store.lanes(term), self.store, secrets.token_bytes)
         self.speaker.admission.grants = self.store.grants()
         self._restore(term)
         log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
@@ -99,6 +109,10 @@ class App:
         self._hearing = Membership(self.port)
         self._choose_carriers()
         self._watch = Watch(self._choose_carriers)
+        self.trust = Trust(self.speaker, self.store, self._writer, self._sending, lambda: self._pump.flush())
+        self.speaker.admission.tokens_only = config.enrolment == "token"
+        if config.enrolment != "first-use":
+            await self.trust.close_group()
         self._pump = Pump(self.speaker, self.port, self._ways, self._settle)
         self.catch_up = CatchUpPort(self.speaker, self._pump.flush)
         await self.catch_up.start(config.port)
@@ -167,7 +181,7 @@ class App:
             await self._commit()
             stored = self.store.message(message)
             outcomes = self.store.outcomes(stored.number) if stored else []
-            left = {outcome.index for outcome in outcomes if outcome.after_us is None}
+            left = {outcome.index for outcome in outcomes if outcome.state is State.PENDING}
             for outcome in outcomes:
                 if outcome.after_us is not None:
                     yield Receipt(message, outcome.index, outcome.state, outcome.after_us / 1e6)
@@ -175,42 +189,12 @@ class App:
                 receipt = await queue.get()
                 if receipt.index in left:
                     left.discard(receipt.index)
-                    if receipt.state is not State.PENDING:
+                    if receipt.state not in (State.PENDING, State.REVOKED):
                         yield receipt
         finally:
             followers.discard(queue)
             if not followers:
                 self._followers.pop(message, None)
-
-    async def make_token(self, ttl: float | None, once: bool) -> tuple[str, bool, int | None]:
-        """Token, whether the group was open until now, and when the token expires (µs since 1970)."""
-        speaker, admission = self.speaker, self.speaker.admission
-        expires = None if ttl is None else clock_us() + int(ttl * 1e6)
-        grant = Grant(os.urandom(TOKEN_ID_SIZE), os.urandom(KEY_SIZE), expires, once)
-        closing = admission.keys.open
-        if closing:
-            keys = GroupKeys(admission.keys.epoch + 1, os.urandom(KEY_SIZE), is_open=False)
-            rows = [
-                replace(node.row, trust="waiting", approved=False)
-                for node in speaker.roster
-                if node.row.trust == "first-use"
-            ]
-            await self._writer.run(self.store.close_group, keys, grant, rows)
-            for row in rows:
-                speaker.enlist(row)
-            admission.keys = keys
-        else:
-            await self._writer.run(self.store.keep_grant, grant)
-        admission.grants[grant.id] = grant
-        me = speaker.me
-        token = Token(me.group, me.signer.public, me.agreement.public, me.port, grant.id, grant.secret, me.group_name)
-        return encode_token(token), closing, expires
-
-    async def approve(self, node: Node) -> None:
-        """Let a waiting node in; it gets the key at its next hello."""
-        row = replace(node.row, trust="approved", approved=True)
-        await self._writer.run(self.store.keep_nodes, [row])
-        self.speaker.enlist(row)
 
     async def forget(self, node: Node) -> None:
         """Expect nothing more from the node."""
@@ -238,6 +222,9 @@ class App:
                 states = {outcome.index: outcome.state for outcome in self.store.outcomes(stored.number)}
                 sent_at = now - max(0, now_us - stored.sent_us) / 1e6
                 self.speaker.restore(Delivery(stored.id, states, sent_at, states), now)
+        for node in self.speaker.roster:
+            if node.row.trust == "revoked":
+                self.speaker.deliveries.revoke(node.row.index, now)
 
     def _publish(self, composed: Composed, size: int) -> None:
         self.newest = composed.id
@@ -263,12 +250,14 @@ class App:
                 case Waiting(row):
                     self._spawn(self._let_wait(row))
                 case NodeChanged(row):
-                    self._rows[row.id] = row
+                    self._rows.add(row.id)
                     self._commit_soon()
                 case ReceiptsIn(receipts):
-                    self._receipts += receipts
+                    self._receipts += [receipt for receipt in receipts if receipt.state is not State.REVOKED]
                     self._tell(receipts)
                     self._commit_soon()
+                case KeysDue():
+                    self._spawn(self._settle_keys())
                 case Completed(message, expected, after):
                     self._event_log.completed(message, expected, after)
                     self._remember(message, after)
@@ -286,6 +275,10 @@ class App:
             del self.completed[next(iter(self.completed))]
 
     async def _admit(self, event: Enrolling) -> None:
+        before = self.speaker.roster.get(event.row.id)
+        if before and before.row.trust == "revoked":  # since the hello was judged
+            self.speaker.admission.settled(event.row.id)
+            return
         grant = self.speaker.admission.grants.get(event.token) if event.token else None
         if grant and grant.used_by is None:
             grant = replace(grant, used_by=event.row.id)
@@ -303,6 +296,12 @@ class App:
         if not known:
             _log.info("node %s (%s) joins by %s", event.row.name, event.row.id.hex()[:8], event.row.trust)
 
+    async def _settle_keys(self) -> None:
+        try:
+            await self.trust.settle_keys()
+        except StoreError as error:
+            self._store_failed(error)
+
     async def _let_wait(self, row: NodeRow) -> None:
         try:
             await self._writer.run(self.store.keep_nodes, [row])
@@ -319,16 +318,18 @@ class App:
     async def _commit(self) -> None:
         self._commit_due = False
         receipts, self._receipts = self._receipts, []
-        rows, self._rows = self._rows, {}
+        changed, self._rows = self._rows, set()
+        # As they are now: a row from before a revocation must not follow it into the store.
+        rows = [node.row for node in map(self.speaker.roster.get, changed) if node]
         try:
             if rows:
-                await self._writer.run(self.store.keep_nodes, list(rows.values()))
+                await self._writer.run(self.store.keep_nodes, rows)
             if receipts:
                 await self._writer.run(self.store.add_receipts, receipts)
             self.store_error = ""
         except StoreError as error:
             self._receipts = receipts + self._receipts
-            self._rows = rows | self._rows
+            self._rows |= changed
             self._store_failed(error)
             asyncio.get_running_loop().call_later(1.0, self._commit_soon)
 

@@ -16,6 +16,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     group: Annotated[str, msgspec.Meta(min_length=1, max_length=63)] = "default"
     """The group's name, for people."""
+    enrolment: Literal["first-use", "approve", "token"] = "first-use"
+    """Who may join a new group. first-use: anyone, until the first token is made; approve: who has a token, the others
+    wait for `netctl node approve`; token: who has one, nobody else. A closed group is never opened again by this."""
     interfaces: tuple[str, ...] = ()
     """Where to send: "eth0", or "eth1=broadcast+multicast6" with carriers of its own. Empty: every interface that is
     up, but the loopback and a bridge's ports."""

@@ -25,15 +25,14 @@ from netcrier.control.types.master import (
     SentMessages,
     SentMessagesRequest,
     SentRow,
-    Token,
-    TokenRequest,
 )
 from netcrier.control.types.shared import Done, Nothing
-from netcrier.core.delivery import State
+from netcrier.core.delivery import HAVE, State
 from netcrier.core.roster import Node
 from netcrier.errors import NotFoundError, UsageError
 from netcrier.ids import MessageId
 from netcrier.masterd.store import Outcome, Stored
+from netcrier.masterd.trust_handlers import TrustHandlers, named, seen
 from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.runtime.version import VERSION
 
@@ -46,12 +45,8 @@ _BODY_MOST = 16 * 1024
 
 def _state(app: App, node: Node) -> str:
     if not node.row.approved:
-        return "waiting"
+        return "revoked" if node.row.trust == "revoked" else "waiting"
     return "here" if app.speaker.roster.here(node, asyncio.get_running_loop().time()) else "away"
-
-
-def _seen(node: Node) -> float | None:
-    return node.row.seen_us / 1e6 if node.row.seen_us else None
 
 
 def _message(app: App, text: str) -> Stored:
@@ -65,15 +60,6 @@ def _message(app: App, text: str) -> Stored:
     return stored
 
 
-def _node(app: App, name: str) -> Node:
-    found = app.speaker.roster.find(name)
-    if not found:
-        raise NotFoundError(f"no node is named {name!r}; netctl nodes lists them")
-    if len(found) > 1:
-        raise UsageError(f"{len(found)} nodes are named {name!r}; name one by its id: netctl nodes --json")
-    return found[0]
-
-
 def _receipt_row(app: App, index: int, state: State, after: float | None) -> ReceiptRow:
     node = app.speaker.roster.at(index)
     text = state.name.lower()
@@ -84,12 +70,16 @@ def _receipt_row(app: App, index: int, state: State, after: float | None) -> Rec
         name=node.row.name if node else f"#{index}",
         state=text,
         after_ms=None if after is None else round(after * 1000, 3),
-        seen=_seen(node) if node else None,
+        seen=seen(node) if node else None,
     )
 
 
 def _received(outcomes: list[Outcome]) -> int:
-    return sum(outcome.state is not State.PENDING for outcome in outcomes)
+    return sum(outcome.state in HAVE for outcome in outcomes)
+
+
+def _expected(outcomes: list[Outcome]) -> int:
+    return sum(outcome.state is not State.REVOKED for outcome in outcomes)
 
 
 def _warnings(app: App) -> list[str]:
@@ -115,10 +105,10 @@ def _last(app: App) -> LastMessage | None:
         return None
     delivery = app.speaker.deliveries.get(stored.id)
     if delivery:
-        expected, received = delivery.expected, delivery.expected - len(delivery.outstanding)
+        expected, received = delivery.expected, delivery.received
     else:
         outcomes = app.store.outcomes(stored.number)
-        expected, received = len(outcomes), _received(outcomes)
+        expected, received = _expected(outcomes), _received(outcomes)
     after = app.completed.get(stored.id)
     return LastMessage(
         id=str(stored.id),
@@ -132,7 +122,7 @@ def _last(app: App) -> LastMessage | None:
 def _status(app: App) -> MasterStatus:
     speaker, me = app.speaker, app.speaker.me
     states = [(_state(app, node), node) for node in speaker.roster]
-    count = {name: sum(state == name for state, _ in states) for name in ("here", "away", "waiting")}
+    count = {name: sum(state == name for state, _ in states) for name in ("here", "away", "waiting", "revoked")}
     away = sorted((node for state, node in states if state == "away"), key=lambda node: node.row.seen_us)
     return MasterStatus(
         version=VERSION,
@@ -142,12 +132,13 @@ def _status(app: App) -> MasterStatus:
         group_id=me.group.hex(),
         master=speaker.id.hex(),
         open=speaker.admission.keys.open,
+        enrolment=app.config.enrolment,
         epoch=speaker.admission.keys.epoch,
         term=me.term,
         boot=me.boot,
         nodes=NodeCounts(known=count["here"] + count["away"], duplicate=0, **count),
         last=_last(app),
-        away=[AwayNode(node.row.name, _seen(node)) for node in away[:_AWAY_MOST]],
+        away=[AwayNode(node.row.name, seen(node)) for node in away[:_AWAY_MOST]],
         carriers=[Carrier(kind=w.kind, interface=w.interface, address=str(w)) for w in app.carriers.ways],
         window_ms=speaker.window * 1000,
         counters={
@@ -168,7 +159,7 @@ def _roster_row(app: App, node: Node) -> NodeRow:
         name=row.name,
         address=row.address,
         state=_state(app, node),
-        seen=_seen(node),
+        seen=seen(node),
         rtt_ms=None if node.rtt is None else round(node.rtt * 1000, 3),
         behind=outstanding,
         via=next(
@@ -215,7 +206,7 @@ class Handlers:
             id=str(stored.id),
             sent=stored.sent_us / 1e6,
             size=len(stored.body),
-            expected=len(outcomes),
+            expected=_expected(outcomes),
             received=_received(outcomes),
             rows=sorted(rows, key=lambda row: (row.name, row.node)),
         )
@@ -228,12 +219,8 @@ class Handlers:
         rows = [_roster_row(self._app, node) for node in self._app.speaker.roster]
         return Nodes(sorted(rows, key=lambda row: (row.name, row.node)))
 
-    async def approve(self, params: NodeRequest, _caller: Caller) -> Done:
-        await self._app.approve(_node(self._app, params.node))
-        return Done()
-
     async def forget(self, params: NodeRequest, _caller: Caller) -> Done:
-        await self._app.forget(_node(self._app, params.node))
+        await self._app.forget(named(self._app.speaker.roster, params.node))
         return Done()
 
     async def messages(self, params: SentMessagesRequest, _caller: Caller) -> SentMessages:
@@ -247,29 +234,21 @@ class Handlers:
                     sent=stored.sent_us / 1e6,
                     size=len(stored.body),
                     body=stored.body[:_BODY_MOST],
-                    expected=len(outcomes),
+                    expected=_expected(outcomes),
                     received=_received(outcomes),
                 )
             )
         return SentMessages(rows)
 
-    async def make_token(self, params: TokenRequest, _caller: Caller) -> Token:
-        if params.ttl is not None and params.ttl <= 0:
-            raise UsageError("a token's time to live is more than 0 seconds")
-        token, closed_now, expires = await self._app.make_token(params.ttl, params.once)
-        return Token(token=token, closed_now=closed_now, expires=None if expires is None else expires / 1e6)
-
     @property
     def table(self) -> Mapping[str, Any]:
         """Method name to handler."""
-        return {
+        return TrustHandlers(self._app).table | {
             "status": self.status,
             "broadcast": self.broadcast,
             "receipts": self.receipts,
             "receipts.follow": self.follow,
             "nodes": self.nodes,
-            "node.approve": self.approve,
             "node.forget": self.forget,
             "messages": self.messages,
-            "token.create": self.make_token,
         }

@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from netcrier.core.admission import Grant, GroupKeys
+from netcrier.core.admission import Grant
 from netcrier.core.delivery import Receipt, State
 from netcrier.core.events import NodeRow
+from netcrier.core.keyring import GroupKeys
 from netcrier.core.outbox import OutLane
 from netcrier.core.speaker import Composed
 from netcrier.errors import StoreError
@@ -70,26 +71,42 @@ class Store:
             self._put(database, "boot", boot)
         return term, boot
 
-    def group_keys(self) -> GroupKeys:
-        """The current group key, made at the first call."""
+    def group_keys(self, now_us: int) -> GroupKeys:
+        """The group's keys; the first is made at the first call."""
         secret = self._get("key")
         if not isinstance(secret, bytes):
-            keys = GroupKeys(1, os.urandom(KEY_SIZE), is_open=True)
+            keys = GroupKeys(1, os.urandom(KEY_SIZE), open=True, since_us=now_us)
             self.keep_keys(keys)
             return keys
-        return GroupKeys(self._number("epoch", 1), secret, bool(self._number("open", 0)))
+        following = self._get("next key")
+        return GroupKeys(
+            self._number("epoch", 1),
+            secret,
+            bool(self._number("open", 0)),
+            self._number("since", 0),
+            self._number("sealed", 0),
+            following if isinstance(following, bytes) else b"",
+        )
 
     def keep_keys(self, keys: GroupKeys) -> None:
-        """A new key, in a new epoch, on disk."""
+        """The group's keys, on disk."""
         with Transaction(self._database) as database:
             self._put_keys(database, keys)
 
-    def close_group(self, keys: GroupKeys, grant: Grant, rows: list[NodeRow]) -> None:
-        """A new key, the token that closed the group, and the nodes that now wait: all or nothing."""
+    def shut_out(self, keys: GroupKeys, rows: list[NodeRow], grant: Grant | None, void: list[bytes]) -> None:
+        """A key that holds at once, the nodes that are out or wait, a token that is new, ids of those that are void:
+        all or nothing. What a revoked node has not received, it has not been given."""
+        out = [row.index for row in rows if row.trust == "revoked"]
         with Transaction(self._database) as database:
             self._put_keys(database, keys)
-            self._put_grant(database, grant)
             self._put_nodes(database, rows)
+            if grant:
+                self._put_grant(database, grant)
+            database.executemany("DELETE FROM grant_ WHERE id = ?", [(identity,) for identity in void])
+            database.executemany(
+                "UPDATE delivery SET state = ? WHERE node = ? AND state = ?",
+                [(int(State.REVOKED), index, int(State.PENDING)) for index in out],
+            )
 
     # Messages
 
@@ -212,6 +229,11 @@ class Store:
         with Transaction(self._database) as database:
             self._put_grant(database, grant)
 
+    def drop_grant(self, identity: bytes) -> None:
+        """A token that nobody may use any more."""
+        with Transaction(self._database) as database:
+            database.execute("DELETE FROM grant_ WHERE id = ?", (identity,))
+
     def close(self) -> None:
         """Nothing is pending: every commit was made whole."""
         self._reader.close()
@@ -221,6 +243,9 @@ class Store:
         self._put(database, "epoch", keys.epoch)
         self._put(database, "key", keys.secret)
         self._put(database, "open", int(keys.open))
+        self._put(database, "since", keys.since_us)
+        self._put(database, "sealed", keys.sealed)
+        self._put(database, "next key", keys.next_secret)
 
     @staticmethod
     def _put_grant(database: sqlite3.Connection, grant: Grant) -> None:

@@ -14,7 +14,18 @@ from typing import Any
 
 from netcrier.control.methods import NODED, AnyMethod
 from netcrier.control.types.shared import Reloaded
-from netcrier.core.events import Address, Audience, CatchUpWanted, Enrolled, MasterBooted, Pin, Pinned, Received
+from netcrier.core.events import (
+    Address,
+    Audience,
+    CatchUpWanted,
+    Enrolled,
+    KeysRenewed,
+    MasterBooted,
+    NodeEvent,
+    Pin,
+    Pinned,
+    Received,
+)
 from netcrier.core.greeting import Self
 from netcrier.core.inbox import Batch
 from netcrier.core.listener import Listener, Membership
@@ -164,19 +175,7 @@ class App:
     def _settle(self) -> None:
         listener = self.listener
         while (event := listener.next_event()) is not None:
-            match event:
-                case Pinned(pin):
-                    _log.warning("trusts the first master heard: %s", master_id(pin.signing_key).hex()[:8])
-                    self._hear()
-                    self._spawn(self._keep_pin(pin))
-                case Enrolled(welcome):
-                    _log.info("joined group %s as number %d", welcome.group_name, welcome.index)
-                    self._spawn(self._keep_membership(listener.membership))
-                case CatchUpWanted():
-                    self._spawn(self._catch_up(event))
-                case MasterBooted(term, boot):
-                    _log.info("master speaks with term %d, boot %d", term, boot)
-                    self._spawn(self._keep_membership(listener.membership))
+            self._carry_out(event)
         listener.kernel_drops(self.port.drops)
         while (batch := listener.take_batch()) is not None:
             if not self.writer.quick:
@@ -188,6 +187,24 @@ class App:
                 self._not_committed(batch, error)
             else:
                 self._done(batch, written)
+
+    def _carry_out(self, event: NodeEvent) -> None:
+        match event:
+            case Pinned(pin):
+                _log.warning("trusts the first master heard: %s", master_id(pin.signing_key).hex()[:8])
+                self._hear()
+                self._spawn(self._keep_pin(pin))
+                return
+            case CatchUpWanted():
+                self._spawn(self._catch_up(event))
+                return
+            case Enrolled(welcome):
+                _log.info("joined group %s as number %d", welcome.group_name, welcome.index)
+            case KeysRenewed(epoch):
+                _log.info("has the group key of epoch %d", epoch)
+            case MasterBooted(term, boot):
+                _log.info("master speaks with term %d, boot %d", term, boot)
+        self._spawn(self._keep_membership(self.listener.membership))
 
     async def _committed(self) -> None:
         """Until no commit runs."""

@@ -1,8 +1,11 @@
-"""The hello: Noise_IK_25519_ChaChaPoly_BLAKE2b (Noise protocol framework, revision 34, sections 5 and 7.5).
+"""How keys are given: two exchanges of the Noise protocol framework (revision 34, sections 5 and 7.5).
+
+    Noise_IK_25519_ChaChaPoly_BLAKE2b   the hello: the master does not know the node yet    Asker, Answerer
+    Noise_KK_25519_ChaChaPoly_BLAKE2b   a group key for a member: both keys are known       KnownAsker, KnownAnswerer
 
 The node starts (it knows the master's X25519 key from a signed beacon or its token), the master answers. Both
 ephemeral and both static keys are mixed (es, ss; ee, se); the clear header is the prologue, so versions and group are
-part of the transcript. `Asker` and `Answerer` each live for one exchange.
+part of the transcript. Each object lives for one exchange.
 """
 
 from __future__ import annotations
@@ -16,18 +19,21 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from netcrier.errors import DecodeError
 from netcrier.wire.envelope import KEY_SIZE, TAG_SIZE, AgreementKey
 
-_NAME = b"Noise_IK_25519_ChaChaPoly_BLAKE2b"
+_IK = b"Noise_IK_25519_ChaChaPoly_BLAKE2b"
+_KK = b"Noise_KK_25519_ChaChaPoly_BLAKE2b"
 
 
 class _Symmetric:
     """Noise's SymmetricState: chaining key, transcript hash, cipher key with its counter."""
 
-    def __init__(self, prologue: bytes, responder: bytes) -> None:
-        self._chain = self.transcript = _NAME.ljust(64, b"\0")
+    def __init__(self, name: bytes, prologue: bytes, *known: bytes) -> None:
+        """`known`: the static keys that the pattern takes as known, the asker's first."""
+        self._chain = self.transcript = name.ljust(64, b"\0")
         self._key: ChaCha20Poly1305 | None = None
         self._counter = 0
         self.mix_hash(prologue)
-        self.mix_hash(responder)
+        for public in known:
+            self.mix_hash(public)
 
     def mix_hash(self, data: bytes) -> None:
         self.transcript = blake2b(self.transcript + data).digest()
@@ -64,7 +70,7 @@ class Asker:
 
     def __init__(self, prologue: bytes, static: AgreementKey, ephemeral: AgreementKey, master: bytes) -> None:
         self._static, self._ephemeral, self._master = static, ephemeral, master
-        self._state = _Symmetric(prologue, master)
+        self._state = _Symmetric(_IK, prologue, master)
 
     def ask(self, payload: bytes) -> bytes:
         """Ephemeral key, sealed static key, sealed payload: 32 + 48 + len(payload) + 16 bytes."""
@@ -99,7 +105,7 @@ class Answerer:
     def __init__(self, prologue: bytes, static: AgreementKey, hello: bytes) -> None:
         if len(hello) < 2 * KEY_SIZE + 2 * TAG_SIZE:
             raise DecodeError("truncated")
-        self._state = state = _Symmetric(prologue, static.public)
+        self._state = state = _Symmetric(_IK, prologue, static.public)
         self._ephemeral = hello[:KEY_SIZE]
         state.mix_hash(self._ephemeral)
         state.mix_key(static.agree(self._ephemeral))
@@ -115,3 +121,34 @@ class Answerer:
         state.mix_key(ephemeral.agree(self._ephemeral))
         state.mix_key(ephemeral.agree(self.node_public))
         return ephemeral.public + state.encrypt(payload)
+
+
+class KnownAsker(Asker):
+    """A member's side: as `Asker`, without its static key, which the master knows."""
+
+    def __init__(self, prologue: bytes, static: AgreementKey, ephemeral: AgreementKey, master: bytes) -> None:
+        super().__init__(prologue, static, ephemeral, master)
+        self._state = _Symmetric(_KK, prologue, static.public, master)
+
+    def ask(self, payload: bytes) -> bytes:
+        """Ephemeral key and sealed payload: 32 + len(payload) + 16 bytes."""
+        state = self._state
+        state.mix_hash(self._ephemeral.public)
+        state.mix_key(self._ephemeral.agree(self._master))
+        state.mix_key(self._static.agree(self._master))
+        return self._ephemeral.public + state.encrypt(payload)
+
+
+class KnownAnswerer(Answerer):
+    """The master's side for a member with the static key `node`; `shared` is what both static keys agree on."""
+
+    def __init__(self, prologue: bytes, static: AgreementKey, node: bytes, shared: bytes, question: bytes) -> None:
+        if len(question) < KEY_SIZE + TAG_SIZE:
+            raise DecodeError("truncated")
+        self._state = state = _Symmetric(_KK, prologue, node, static.public)
+        self._ephemeral, self.node_public = question[:KEY_SIZE], node
+        state.mix_hash(self._ephemeral)
+        state.mix_key(static.agree(self._ephemeral))
+        state.mix_key(shared)
+        self.payload = state.decrypt(question[KEY_SIZE:])
+        self.transcript = state.transcript

@@ -3,7 +3,8 @@
     all     magic "NC", version 1, kind 1, group 8                     12 bytes
     down    … epoch 4 | nonce 12, sealed                               (BEACON has clear fields between: beacon.py)
     up      … node 16, node's boot 4 | nonce 12, sealed
-    HELLO, WELCOME: hello.py
+    to one  … node 16 | ephemeral key 32, sealed                        (WELCOME: hello.py; REKEY: rekey.py)
+    HELLO: hello.py
 
 The front is the seal's associated data, so none of it can be changed.
 """
@@ -110,10 +111,14 @@ def up_key(
     return SealKey(derived_key(shared, group, bytes(info)))
 
 
+def up_front(header: UpHeader) -> bytes:
+    """The clear front of an upward datagram."""
+    return bytes(Writer().put(front(header.kind, header.group)).put(header.node, PEER_ID_SIZE).uint(header.boot, 4))
+
+
 def seal_up(header: UpHeader, key: SealKey, plaintext: bytes) -> bytes:
     """A datagram for the master alone."""
-    clear = Writer().put(front(header.kind, header.group)).put(header.node, PEER_ID_SIZE).uint(header.boot, 4)
-    datagram = key.seal(bytes(clear), plaintext)
+    datagram = key.seal(up_front(header), plaintext)
     assert len(datagram) <= DATAGRAM_MAX, f"datagram of {len(datagram)} bytes"
     return datagram
 
@@ -125,3 +130,16 @@ def read_up(datagram: bytes) -> UpHeader:
         raise DecodeError("truncated")
     node, boot = datagram[FRONT_SIZE : FRONT_SIZE + PEER_ID_SIZE], datagram[FRONT_SIZE + PEER_ID_SIZE : UP_SIZE]
     return UpHeader(head.kind, head.group, NodeId(node), int.from_bytes(boot, "big"))
+
+
+def single_front(kind: Kind, group: GroupId, node: NodeId) -> bytes:
+    """The clear front of what answers one node."""
+    return front(kind, group) + node
+
+
+def read_single(datagram: bytes) -> tuple[NodeId, bytes]:
+    """For which node, and the answer of the handshake."""
+    read_front(datagram)
+    reader = Reader(datagram)
+    reader.take(FRONT_SIZE)
+    return NodeId(reader.take(PEER_ID_SIZE)), reader.rest()

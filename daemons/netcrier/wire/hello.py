@@ -19,10 +19,10 @@ from hashlib import blake2b
 from typing import Final
 
 from netcrier.errors import DecodeError
-from netcrier.ids import PEER_ID_SIZE, GroupId, NodeId
+from netcrier.ids import GroupId, NodeId
 from netcrier.wire.codec import Reader, Writer
 from netcrier.wire.envelope import DIGEST_SIZE, KEY_SIZE, SIGNATURE_SIZE, TAG_SIZE, Digest, Signer, Verifier
-from netcrier.wire.header import FRONT_SIZE, front, read_front
+from netcrier.wire.header import FRONT_SIZE, front, read_single, single_front
 from netcrier.wire.kinds import VERSION, Kind
 from netcrier.wire.limits import HELLO_SIZE, LANES_MAX, NAME_MAX, TAGS_MAX, TAGS_SIZE_MAX
 
@@ -118,15 +118,12 @@ def decode_hello(payload: bytes) -> Hello:
 
 def welcome_front(group: GroupId, node: NodeId) -> bytes:
     """The clear front of a welcome."""
-    return front(Kind.WELCOME, group) + node
+    return single_front(Kind.WELCOME, group, node)
 
 
 def read_welcome_front(datagram: bytes) -> tuple[NodeId, bytes]:
     """For whom, and the answer of the handshake."""
-    read_front(datagram)
-    reader = Reader(datagram)
-    reader.take(FRONT_SIZE)
-    return NodeId(reader.take(PEER_ID_SIZE)), reader.rest()
+    return read_single(datagram)
 
 
 def encode_welcome(welcome: Welcome, transcript: bytes, signer: Signer) -> bytes:

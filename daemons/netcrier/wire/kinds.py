@@ -24,6 +24,7 @@ class Kind(IntEnum):
     PARITY = 7
     WELCOME = 8
     HEARD = 9
+    REKEY = 11
 
     HELLO = 0x41
     REPORT = 0x42
@@ -31,7 +32,8 @@ class Kind(IntEnum):
     ANSWER = 0x44  # reserved: a node's answer to a query
     FETCH = 0x45
     CATCH_UP = 0x46
+    RENEW = 0x47
 
 
 RESERVED: Final = frozenset({Kind.ANSWER})
-UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.FETCH, Kind.CATCH_UP})
+UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.FETCH, Kind.CATCH_UP, Kind.RENEW})

@@ -109,3 +109,14 @@ CATCH_UP_STRANGERS: Final = 16
 
 CATCH_UP_CHUNK: Final = 65536
 """Bytes that a master puts into, and a node takes from, a connection before it looks whether the other side follows."""
+
+RENEW_SIZE: Final = 256
+"""Bytes of every request for a group key, padded: the answer is never longer."""
+
+RENEWALS_PER_SECOND: Final = 1000
+"""Answers in a second to members that lack a group key, each a few key agreements. Beyond, requests are dropped; the
+nodes ask again."""
+
+KEY_DATAGRAMS_MAX: Final = 1 << 31
+"""Datagrams sealed with one group key; then the master announces another. Random nonces of 96 bits would meet by chance
+(2^-33) at 2^32."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from netcrier.core.admission import Admission, Grant, GroupKeys
+from netcrier.core.admission import Admission, Grant
 from netcrier.core.events import Enrolling, Waiting
+from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.outbox import OutLane
 from netcrier.core.roster import Node, Roster
 from netcrier.errors import DecodeError
@@ -70,8 +71,8 @@ class Desk:
         self.roster = Roster()
         self.lane = OutLane(0)
         self.now = 100.0
-        keys = GroupKeys(5, b"g" * 32, is_open)
-        self.admission = Admission(GROUP, "lab", SIGNER, MASTER, keys, self.roster, lambda size: b"E" * size)
+        self.keyring = Keyring(GroupKeys(5, b"g" * 32, is_open))
+        self.admission = Admission(GROUP, "lab", SIGNER, MASTER, self.keyring, self.roster, lambda size: b"E" * size)
 
     def ask(self, data: bytes) -> Enrolling | Waiting:
         self.now += 1.0
@@ -165,7 +166,7 @@ def test_a_node_admitted_by_token_gets_the_new_key_after_the_token_has_expired_o
     desk.grant(expires_us=int(102.5e6), once=False)
     for node in (first, second):
         desk.admit(node.hello(SECRET))
-    desk.admission.keys = GroupKeys(6, b"h" * 32, is_open=False)
+    desk.keyring.take(GroupKeys(6, b"h" * 32, open=False))
     assert first.read(desk.admit(first.hello(SECRET, boot=2))).keys == ((6, b"h" * 32),)
     assert second.read(desk.admit(second.hello(SECRET, boot=2))).keys == ((6, b"h" * 32),)
     desk.admission.grants.clear()

@@ -7,12 +7,13 @@ from netcrier.core.delivery import HAVE, OPEN, Delivery, Receipt, State
 from netcrier.ids import MessageId
 
 MESSAGE = MessageId(1, 0, 5)
-PENDING, RECEIVED, DELIVERED, HANDLED, REFUSED, EXPIRED, MISSED, GAP = State
+PENDING, RECEIVED, DELIVERED, HANDLED, REFUSED, EXPIRED, MISSED, GAP, REVOKED = State
 MOVES = {
     PENDING: set(State) - {PENDING},
     RECEIVED: {DELIVERED, HANDLED, REFUSED},
     DELIVERED: {HANDLED},
-    EXPIRED: {RECEIVED, DELIVERED, HANDLED, REFUSED, MISSED, GAP},
+    EXPIRED: {RECEIVED, DELIVERED, HANDLED, REFUSED, MISSED, GAP, REVOKED},
+    REVOKED: {RECEIVED, DELIVERED, HANDLED},
 }
 
 
@@ -62,6 +63,20 @@ def test_states_from_the_store_are_taken_up() -> None:
     assert (delivery.outstanding, delivery.undelivered, delivery.received) == ({3}, {2, 3}, 2)
 
 
+def test_a_node_that_is_shut_out_is_waited_for_no_longer_and_not_counted() -> None:
+    delivery = Delivery(MESSAGE, [1, 2], 0.0, {2: RECEIVED})
+    assert delivery.revoke(1, 1.0) == Receipt(MESSAGE, 1, REVOKED, 1.0)
+    assert (delivery.expected, delivery.received, delivery.outstanding, delivery.undelivered) == (1, 1, set(), {2})
+    assert delivery.revoke(2, 1.0) is None
+    assert (delivery.states, delivery.undelivered) == ({1: REVOKED, 2: RECEIVED}, set())
+    assert Delivery(MESSAGE, [1, 2], 0.0, delivery.states).expected == 1
+    delivery.move(1, DELIVERED, 2.0)
+    assert (delivery.expected, delivery.received) == (2, 2)
+    delivery.revoke(1, 3.0)
+    delivery.forget(1)
+    assert delivery.expected == 1
+
+
 def test_nothing_is_expected_from_a_forgotten_node() -> None:
     delivery = Delivery(MESSAGE, [1, 2], 0.0)
     delivery.stray(9, 1.0)
@@ -73,6 +88,6 @@ def test_nothing_is_expected_from_a_forgotten_node() -> None:
 
 
 def test_numbers_on_disk_do_not_change() -> None:
-    names = ["PENDING", "RECEIVED", "DELIVERED", "HANDLED", "REFUSED", "EXPIRED", "MISSED", "GAP"]
+    names = ["PENDING", "RECEIVED", "DELIVERED", "HANDLED", "REFUSED", "EXPIRED", "MISSED", "GAP", "REVOKED"]
     assert [state.name for state in State] == names
-    assert [int(state) for state in State] == list(range(8))
+    assert [int(state) for state in State] == [*range(8), 16]

@@ -343,8 +343,7 @@ def test_a_rotated_group_key_reaches_every_member_and_nobody_else() -> None:
     net = enrolled(2, seed=21)
     outsider = net.rows[net.nodes[1].listener.id]
     net.master.enlist(replace(outsider, approved=False, trust="waiting"))
-    old = net.master.admission.keys
-    net.master.admission.keys = old.__class__(old.epoch + 1, b"N" * 32, is_open=False)
+    net.take_keys(net.master.keyring.replaced(b"N" * 32, net.now_us))
     net.run(5)
     sent = net.broadcast(b"members only")
     net.run(2)

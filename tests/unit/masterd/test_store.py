@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from netcrier.core.admission import Grant, GroupKeys
+from netcrier.core.admission import Grant
 from netcrier.core.delivery import Receipt, State
 from netcrier.core.events import NodeRow
+from netcrier.core.keyring import GroupKeys
 from netcrier.core.speaker import Composed
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId, NodeId
@@ -52,16 +53,16 @@ def test_every_run_has_a_higher_boot_number(path: Path) -> None:
 
 
 def test_the_group_key_is_made_once_and_a_new_group_is_open(store: Store, path: Path) -> None:
-    keys = store.group_keys()
+    keys = store.group_keys(0)
     again = Store(path)
-    assert (again.group_keys().secret, again.group_keys().epoch, again.group_keys().open) == (keys.secret, 1, True)
+    assert (again.group_keys(0).secret, again.group_keys(0).epoch, again.group_keys(0).open) == (keys.secret, 1, True)
     again.close()
 
 
 def test_closing_the_group_keeps_key_token_and_waiting_nodes(store: Store) -> None:
     grant = Grant(b"i" * 8, b"s" * 32, None, once=True)
-    store.close_group(GroupKeys(2, b"k" * 32, is_open=False), grant, [row(1)])
-    assert (store.group_keys().epoch, store.group_keys().open) == (2, False)
+    store.shut_out(GroupKeys(2, b"k" * 32, open=False), [row(1)], grant, [])
+    assert (store.group_keys(0).epoch, store.group_keys(0).open) == (2, False)
     assert store.grants() == {grant.id: grant}
     assert store.nodes() == [row(1)]
 

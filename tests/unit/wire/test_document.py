@@ -13,7 +13,7 @@ from netcrier.wire.fetch import encode_fetch
 from netcrier.wire.fragment import encode_fragment
 from netcrier.wire.header import DOWN_SIZE, FRONT_SIZE, UP_SIZE
 from netcrier.wire.kinds import RESERVED, Kind
-from netcrier.wire.limits import DATAGRAM_MAX
+from netcrier.wire.limits import DATAGRAM_MAX, RENEW_SIZE
 from netcrier.wire.report import encode_report, encode_request
 
 from tests import datagrams
@@ -81,6 +81,9 @@ def test_every_kind_has_its_number(kind: Kind) -> None:
         ("HELLO and WELCOME", 1, 45),
         ("HELLO and WELCOME", 2, 60),
         ("HELLO and WELCOME", 3, 81),
+        ("RENEW and REKEY", 0, RENEW_SIZE - UP_SIZE - 28),
+        ("RENEW and REKEY", 1, 60),
+        ("RENEW and REKEY", 2, 73),
         ("REPORT", 0, UP_SIZE + 12),
         ("REPORT", 1, 25),
         ("REQUEST", 0, len(encode_request(datagrams.REQUEST)) - 20),
@@ -107,4 +110,5 @@ def test_the_stated_sizes_are_those_of_the_vectors() -> None:
     assert len(datagrams.solicit()) == DOWN_SIZE + 28 + 51 + len(datagrams.SOLICIT.bitmap) + 64
     assert len(encode_report(datagrams.REPORT)) == 25 + 2 * 38 + 24 + 1
     assert len(datagrams.welcome()) == 60 + 16 + 81 + 1 + 36 * 2 + 1 + 29 + 1 + name
+    assert len(datagrams.rekey()) == 60 + 16 + 73 + 36 * 2
     assert f"at most {DATAGRAM_MAX} bytes" in section("Ports and carriers")

@@ -1,4 +1,4 @@
-"""The hello's Noise IK against a published vector, and what does not pass."""
+"""Noise IK of the hello and Noise KK of a group key, each against a published vector, and what does not pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from netcrier.errors import DecodeError
 from netcrier.wire.envelope import AgreementKey
-from netcrier.wire.handshake import Answerer, Asker
+from netcrier.wire.handshake import Answerer, Asker, KnownAnswerer, KnownAsker
 
 # Noise_IK_25519_ChaChaPoly_BLAKE2b in noise-c's tests/vector/noise-c-basic.txt: the two messages of the handshake.
 PROLOGUE: Final = b"Prologue123"
@@ -24,6 +24,17 @@ ASK: Final = (
 ANSWER: Final = (
     "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144808843"
     "9f069b267a06b3de3ecb1043bcb09807c6cd101f3826192a65f11ef3fe4317"
+)
+
+# Noise_KK_25519_ChaChaPoly_BLAKE2b in cacophony's vectors/cacophony.txt: the same keys and payloads, another prologue.
+KNOWN_PROLOGUE: Final = b"John Galt"
+KNOWN_ASK: Final = (
+    "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c7944"
+    "f79a1d4b21fc3ea4a0c87213b8b4f0599d758682c26a3ae5e09195a3e742bc74"
+)
+KNOWN_ANSWER: Final = (
+    "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144808843"
+    "e20b1bf85731f75d7e21b5d54baaa66341de4292c3d42571c1bd7e7f1abe38"
 )
 
 
@@ -90,3 +101,31 @@ def test_an_ephemeral_key_of_low_order_is_refused_on_both_sides() -> None:
     node.ask(b"")
     with pytest.raises(DecodeError, match="bad key"):
         node.read_answer(bytes(48))
+
+
+def member(prologue: bytes = KNOWN_PROLOGUE) -> KnownAsker:
+    return KnownAsker(prologue, key(NODE), key(NODE_EPHEMERAL), key(MASTER).public)
+
+
+def giver(prologue: bytes = KNOWN_PROLOGUE, ask: str = KNOWN_ASK, node: str = NODE) -> KnownAnswerer:
+    public = key(node).public
+    return KnownAnswerer(prologue, key(MASTER), public, key(MASTER).agree(public), bytes.fromhex(ask))
+
+
+def test_both_messages_for_a_group_key_are_those_of_the_published_vector() -> None:
+    node = member()
+    assert node.ask(b"Ludwig von Mises").hex() == KNOWN_ASK
+    master = giver()
+    assert master.payload == b"Ludwig von Mises"
+    assert master.transcript == node.transcript
+    assert master.answer(key(MASTER_EPHEMERAL), b"Murray Rothbard").hex() == KNOWN_ANSWER
+    assert node.read_answer(bytes.fromhex(KNOWN_ANSWER)) == b"Murray Rothbard"
+
+
+def test_a_question_for_a_group_key_holds_for_one_node_and_one_front() -> None:
+    with pytest.raises(DecodeError, match="bad handshake"):
+        giver(prologue=b"John Gold")
+    with pytest.raises(DecodeError, match="bad handshake"):
+        giver(node=MASTER_EPHEMERAL)
+    with pytest.raises(DecodeError, match="truncated"):
+        giver(ask=KNOWN_ASK[:94])

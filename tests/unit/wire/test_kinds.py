@@ -17,12 +17,14 @@ def test_no_number_changes_its_meaning() -> None:
         "PARITY": 7,
         "WELCOME": 8,
         "HEARD": 9,
+        "REKEY": 11,
         "HELLO": 0x41,
         "REPORT": 0x42,
         "REQUEST": 0x43,
         "ANSWER": 0x44,
         "FETCH": 0x45,
         "CATCH_UP": 0x46,
+        "RENEW": 0x47,
     }
 
 

@@ -14,11 +14,13 @@ from netcrier.wire.envelope import Verifier
 from netcrier.wire.fetch import decode_fetch
 from netcrier.wire.fragment import decode_fragment, decode_parity
 from netcrier.wire.handshake import Answerer
-from netcrier.wire.header import FRONT_SIZE, UP_SIZE, UpHeader, open_down, read_front, read_up
+from netcrier.wire.header import FRONT_SIZE, UP_SIZE, UpHeader, open_down, read_front, read_single, read_up
 from netcrier.wire.heard import decode_heard
 from netcrier.wire.hello import decode_hello, decode_welcome, read_welcome_front
 from netcrier.wire.kinds import RESERVED, Kind
+from netcrier.wire.limits import RENEW_SIZE
 from netcrier.wire.message import decode_message
+from netcrier.wire.rekey import decode_rekey, decode_renew
 from netcrier.wire.report import decode_report, decode_request
 from netcrier.wire.signed import verify
 from netcrier.wire.skip import decode_skip
@@ -141,6 +143,20 @@ def test_the_frozen_request_is_read() -> None:
     assert decode_request(datagrams.upward_key(Kind.REQUEST).open(data, UP_SIZE)) == datagrams.REQUEST
 
 
+def test_the_frozen_request_for_a_key_is_read() -> None:
+    data = frozen(Kind.RENEW)
+    assert read_up(data) == datagrams.RENEW_HEADER
+    assert decode_renew(datagrams.upward_key(Kind.RENEW).open(data, UP_SIZE)) == datagrams.member()[1]
+
+
+def test_the_frozen_group_key_is_read() -> None:
+    exchange, _ = datagrams.member()
+    node, answer = read_single(frozen(Kind.REKEY))
+    payload = exchange.read_answer(answer)
+    assert node == datagrams.NODE
+    assert decode_rekey(payload, exchange.transcript, VERIFIER) == datagrams.REKEY
+
+
 def test_the_frozen_catch_up_is_read() -> None:
     data = frozen(Kind.CATCH_UP)
     assert read_up(data) == UpHeader(Kind.CATCH_UP, datagrams.GROUP, datagrams.NODE, datagrams.NODE_BOOT)
@@ -149,3 +165,4 @@ def test_the_frozen_catch_up_is_read() -> None:
 
 def test_no_answer_is_longer_than_its_question() -> None:
     assert len(frozen(Kind.WELCOME)) <= len(frozen(Kind.HELLO))
+    assert len(frozen(Kind.REKEY)) <= len(frozen(Kind.RENEW)) == RENEW_SIZE

@@ -18,6 +18,8 @@ class NodeCounts(Struct, frozen=True, kw_only=True):
     """Not yet approved."""
     duplicate: int
     """One identity used by two machines; not counted as known."""
+    revoked: int = 0
+    """Shut out."""
 
 
 class LastMessage(Struct, frozen=True, kw_only=True):
@@ -72,6 +74,8 @@ class MasterStatus(Struct, frozen=True, kw_only=True):
     """Hex id of the master's signing key."""
     open: bool
     """Whether nodes may join without a token: anyone on the LAN can then read."""
+    enrolment: str = "first-use"
+    """Who may join: `first-use` (anyone while the group is open), `approve` (without a token: wait) or `token` only."""
     epoch: int
     """The group key's epoch."""
     term: int
@@ -139,7 +143,7 @@ class ReceiptRow(Struct, frozen=True, kw_only=True):
     name: str
     """Its host name."""
     state: str
-    """`received`, `delivered`, `pending`, `offline`, `refused`, `expired` or `missed`."""
+    """`received`, `delivered`, `pending`, `offline`, `revoked`, `refused`, `expired` or `missed`."""
     after_ms: float | None = None
     """Milliseconds from the first datagram to the receipt; None without one."""
     seen: float | None = None
@@ -173,7 +177,7 @@ class NodeRow(Struct, frozen=True, kw_only=True):
     address: str
     """The address it was last heard from, or empty."""
     state: str
-    """`here`, `away`, `waiting` or `duplicate`."""
+    """`here`, `away`, `waiting`, `revoked` or `duplicate`."""
     seen: float | None = None
     """Epoch seconds when it was last heard."""
     rtt_ms: float | None = None
@@ -185,7 +189,7 @@ class NodeRow(Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     """Its tags."""
     trust: str = ""
-    """`token`, `first-use`, or `approved`."""
+    """`token`, `first-use`, `approved`, `waiting` or `revoked`."""
 
 
 class Nodes(Struct, frozen=True):
@@ -196,7 +200,7 @@ class Nodes(Struct, frozen=True):
 
 
 class NodeRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of `node.approve` and `node.forget`."""
+    """The parameters of `node.approve`, `node.revoke` and `node.forget`."""
 
     node: str
     """Host name, or the hex id or an unambiguous beginning of it."""
@@ -251,3 +255,73 @@ class Token(Struct, frozen=True, kw_only=True):
     """Whether this call closed the group, which was open until now."""
     expires: float | None = None
     """Epoch seconds, or None."""
+
+
+class Revoked(Struct, frozen=True, kw_only=True):
+    """The result of `node.revoke`: the node is out, and a group key that it has not holds."""
+
+    epoch: int
+    """The epoch of the new key."""
+    void_token: str | None = None
+    """The hex id of the token by which it had joined, where others could use it too: it is void now."""
+
+
+class LackingNode(Struct, frozen=True, kw_only=True):
+    """A node that has not shown yet that it has the group key."""
+
+    node: str
+    """Hex id."""
+    name: str
+    """Host name."""
+    seen: float | None = None
+    """Epoch seconds when it was last heard."""
+
+
+class GroupKeyStatus(Struct, frozen=True, kw_only=True):
+    """The result of `keys` and `keys.rotate`."""
+
+    epoch: int
+    """The epoch of the key that holds."""
+    since: float | None
+    """Epoch seconds since when; None for a key made by an older version."""
+    sealed: int
+    """Datagrams that it has sealed, at most."""
+    next_epoch: int | None = None
+    """The epoch that is announced."""
+    next_in_s: float | None = None
+    """Seconds until its key holds."""
+    holding: int
+    """Nodes that have shown that they have the key."""
+    lacking: list[LackingNode]
+    """Those that have not, by name; at most 100. Each gets it when it asks."""
+    lacking_count: int
+    """How many they are."""
+
+
+class TokenNameRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of `token.revoke`."""
+
+    token: str
+    """The token's hex id, or the first digits of it, four at least."""
+
+
+class TokenRow(Struct, frozen=True, kw_only=True):
+    """A join token; its secret is not shown again."""
+
+    id: str
+    """Hex."""
+    state: str
+    """`usable`, `used` (up) or `expired`."""
+    once: bool
+    """Whether one node only may use it."""
+    expires: float | None = None
+    """Epoch seconds, or None."""
+    used_by: str | None = None
+    """The first node that used it: its name, or its hex id where it is no longer known."""
+
+
+class Tokens(Struct, frozen=True):
+    """The result of `token.list`."""
+
+    rows: list[TokenRow]
+    """Usable ones first."""

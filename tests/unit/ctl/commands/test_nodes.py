@@ -4,7 +4,7 @@ import json
 
 import pytest
 from netcrier.control.failures import NotFound
-from netcrier.control.types.master import NodeRow, Nodes
+from netcrier.control.types.master import NodeRow, Nodes, Revoked
 from netcrier.control.types.shared import Done
 from netcrier_ctl.units import NONE
 
@@ -66,3 +66,18 @@ def test_nodes_are_let_in_and_forgotten_by_name(host: Host, action: str) -> None
 def test_an_unknown_node_is_6(host: Host) -> None:
     host.answers("masterd", node_approve=NotFound("not-found", "no node is named 'x'"))
     assert host.netctl("node", "approve", "x").code == 6
+
+
+def test_a_node_is_shut_out_and_its_token_with_it(host: Host) -> None:
+    host.answers("masterd", node_revoke=Revoked(epoch=4, void_token="ab" * 8))
+    ran = host.netctl("node", "revoke", "a")
+    assert ran.out == "a is out; the group key is of epoch 4 now\n"
+    assert "abababab… is void" in ran.err
+    host.answers("masterd", node_revoke=Revoked(epoch=5))
+    assert host.netctl("node", "revoke", "a").err == ""
+
+
+def test_a_node_that_is_shut_out_stays_in_the_list(host: Host) -> None:
+    row = NodeRow(node="aa" * 16, name="n1", address="10.0.7.11", state="revoked", trust="revoked")
+    host.answers("masterd", nodes=Nodes([row]))
+    assert host.netctl("nodes").out.splitlines()[1].endswith("  is shut out: netctl node approve n1 lets it in again")

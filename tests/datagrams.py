@@ -28,6 +28,7 @@ from netcrier.wire.hello import (
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import FRAGMENT_SIZE
 from netcrier.wire.message import Message, encode_message
+from netcrier.wire.question import Answer, Question, encode_answer, encode_question
 from netcrier.wire.rekey import Rekey, Renew, encode_rekey, encode_renew
 from netcrier.wire.report import LaneReport, Outcome, Report, Request, Told, encode_report, encode_request
 from netcrier.wire.signed import Head, signed
@@ -92,6 +93,8 @@ REQUEST: Final = Request(6, 2, 0, ((1281, 1), (1283, 2)))
 REKEY: Final = Rekey(2, 3, ((EPOCH, GROUP_SECRET), (8, bytes([8]) * 32)))
 RENEW_HEADER: Final = UpHeader(Kind.RENEW, GROUP, NODE, NODE_BOOT)
 CATCH_UP: Final = CatchUp(7, ((0, 2, 1280), (1, 2, 7)))
+QUESTION: Final = Question(HEAD, 2000, 5000, "role=web", "disk", b"/var")
+ANSWER: Final = Answer(8, 3, 4, 1, 2, 0, 1500, 1030, b"tail")
 TOKEN: Final = Token(GROUP, SIGNER.public, MASTER_KEY.public, 12346, TOKEN_ID, TOKEN_SECRET, "lab")
 
 
@@ -231,6 +234,21 @@ def catch_up() -> bytes:
     return seal_up(UpHeader(Kind.CATCH_UP, GROUP, NODE, NODE_BOOT), key, encode_catch_up(CATCH_UP))
 
 
+def question_plaintext() -> bytes:
+    """QUESTION, signed."""
+    return signed(Kind.QUESTION, GROUP, encode_question(QUESTION), SIGNER)
+
+
+def question() -> bytes:
+    """QUESTION, signed and sealed."""
+    return seal_down(Kind.QUESTION, GROUP, EPOCH, SEAL, question_plaintext())
+
+
+def answer() -> bytes:
+    """ANSWER, sealed."""
+    return seal_up(UpHeader(Kind.ANSWER, GROUP, NODE, NODE_BOOT), upward_key(Kind.ANSWER), encode_answer(ANSWER))
+
+
 def token() -> str:
     """TOKEN, as text."""
     return encode_token(TOKEN)
@@ -253,4 +271,6 @@ BUILDERS: Final = {
     Kind.RENEW: renew,
     Kind.REKEY: rekey,
     Kind.CATCH_UP: catch_up,
+    Kind.QUESTION: question,
+    Kind.ANSWER: answer,
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from netcrier.core.delivery import Receipt
 from netcrier.core.events import (
     Address,
+    Asked,
     Audience,
     CatchUpWanted,
     Completed,
@@ -19,6 +20,7 @@ from netcrier.core.events import (
     Enrolled,
     Enrolling,
     KeysDue,
+    MasterEvent,
     NodeChanged,
     NodeRow,
     Pin,
@@ -31,6 +33,7 @@ from netcrier.core.inbox import Arrival, Lane
 from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.listener import Listener, Membership
 from netcrier.core.outbox import OutLane
+from netcrier.core.questions import Over, Reply
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.ids import LANES, GroupId, MessageId
 from netcrier.wire.catch_up import Frames
@@ -65,6 +68,7 @@ class Node:
         self.journal: dict[MessageId, Arrival] = {}
         self.log: list[MessageId] = []
         self.wanted: list[CatchUpWanted] = []
+        self.asked: list[Asked] = []
         self.start()
 
     def start(self) -> None:
@@ -78,6 +82,8 @@ class Node:
         while (event := self.listener.next_event()) is not None:
             if isinstance(event, CatchUpWanted):
                 self.wanted.append(event)
+            if isinstance(event, Asked):
+                self.asked.append(event)
             self.pin, self.membership = self.listener.pin, self.listener.membership
             self.lanes = self.listener.inbox.lanes
         while (batch := self.listener.take_batch()) is not None:
@@ -107,6 +113,7 @@ class Network:
         self.receipts: list[Receipt] = []
         self.completed: list[Completed] = []
         self.waiting: list[NodeRow] = []
+        self.events: list[MasterEvent] = []
         self.signer = Signer(self.chance.randbytes(32))
         self.agreement = AgreementKey(self.chance.randbytes(32))
         self.keys = GroupKeys(1, self.chance.randbytes(32), is_open)
@@ -226,8 +233,19 @@ class Network:
             return shared or (to is not Audience.SHARED and node.address in self.single)
         return to == node.address
 
+    @property
+    def replies(self) -> list[Reply]:
+        """Whole answers to questions, in order."""
+        return [event for event in self.events if isinstance(event, Reply)]
+
+    @property
+    def over(self) -> list[Over]:
+        """Questions that have ended."""
+        return [event for event in self.events if isinstance(event, Over)]
+
     def _settle_master(self) -> None:
         while (event := self.master.next_event()) is not None:
+            self.events.append(event)
             match event:
                 case Enrolling():
                     self.rows[event.row.id] = event.row

@@ -54,7 +54,7 @@ from netcrier.wire.hello import (
     read_welcome_front,
     welcome_front,
 )
-from netcrier.wire.kinds import RESERVED, Kind
+from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import (
     ADDRESSES_MAX,
     BLOCKS_MAX,
@@ -69,6 +69,7 @@ from netcrier.wire.limits import (
     SKIP_MAX,
 )
 from netcrier.wire.message import Message, decode_message, encode_message
+from netcrier.wire.question import decode_answer, decode_question, encode_answer
 from netcrier.wire.rekey import Rekey, Renew, decode_rekey, decode_renew, encode_rekey, encode_renew
 from netcrier.wire.report import (
     LaneReport,
@@ -132,6 +133,8 @@ DECODERS: Final[list[Callable[[bytes], object]]] = [
     decode_request,
     decode_catch_up,
     decode_renew,
+    decode_question,
+    decode_answer,
     decode_hello,
     read_welcome_front,
     read_single,
@@ -153,6 +156,8 @@ PLAINTEXTS: Final = [
     encode_fragment(datagrams.FRAGMENT),
     encode_fetch(datagrams.FETCH),
     encode_renew(datagrams.member()[1]),
+    datagrams.question_plaintext(),
+    encode_answer(datagrams.ANSWER),
     encode_hello(datagrams.HELLO),
     *(build() for build in datagrams.BUILDERS.values()),
 ]
@@ -266,11 +271,13 @@ ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
     Kind.RENEW: accept_up,
     Kind.REKEY: accept_rekey,
     Kind.CATCH_UP: accept_up,
+    Kind.QUESTION: accept_down,
+    Kind.ANSWER: accept_up,
 }
 
 
 def test_every_kind_of_this_version_is_put_to_the_test() -> None:
-    assert set(ACCEPT) == set(Kind) - RESERVED
+    assert set(ACCEPT) == set(Kind)
 
 
 @pytest.mark.parametrize("kind", ACCEPT)

@@ -18,6 +18,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "node": "let a node in, shut it out, or forget it",
         "broadcast": "send a message to every node and see who got it",
         "receipts": "who has a message, and since when",
+        "query": "run a handler on the nodes and see what they answer",
+        "ping": "each node's round trip, and who is silent",
         "messages": "messages received here, or sent by the master",
         "logs": "the daemons' JSON logs",
         "flows": "conversations that the analyzer saw",

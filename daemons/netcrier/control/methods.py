@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from netcrier.control.types import analyzer, master, node, shared
+from netcrier.control.types import analyzer, master, node, question, shared
 from netcrier.control.types.shared import Done, Nothing, Right, StreamEnd
 
 if TYPE_CHECKING:
@@ -93,6 +93,17 @@ KEYS_ROTATE = Method(
     "keys.rotate", Nothing, master.GroupKeyStatus, Right.CHANGE, "Announces another group key, which then holds."
 )
 
+PING = Stream(
+    "ping", question.PingRequest, question.AnswerRow, Right.READ, "Measures each node's round trip; says who is silent."
+)
+QUERY = Stream(
+    "query",
+    question.QueryRequest,
+    question.AnswerRow,
+    Right.CHANGE,
+    "Runs the nodes' handler of a name and streams what they answer; says who is silent.",
+)
+
 NODE_STATUS = Method("status", Nothing, node.NodeStatus, Right.READ, "Says how the node is and whom it follows.")
 RECEIVED_MESSAGES = Method(
     "messages", node.ReceivedMessagesRequest, node.ReceivedMessages, Right.READ, "Lists messages of the journal."
@@ -134,6 +145,8 @@ MASTERD = table(
     TOKEN_REVOKE,
     KEYS,
     KEYS_ROTATE,
+    PING,
+    QUERY,
 )
 NODED = table(NODE_STATUS, RECEIVED_MESSAGES, MESSAGES_FOLLOW, JOIN)
 ANALYZERD = table(ANALYZER_STATUS, FLOWS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from netcrier.core.delivery import Receipt
+from netcrier.core.questions import Over, QuestionId, Reply
 from netcrier.ids import GroupId, MessageId, NodeId
 from netcrier.wire.hello import Welcome
 
@@ -96,6 +97,16 @@ class CatchUpWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The master asks: run the handler of that name, then `Listener.answer`."""
+
+    question: QuestionId
+    name: str
+    body: bytes
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRow:
     """A node as the master keeps it on disk."""
 
@@ -163,5 +174,5 @@ class KeysDue:
     """The group's keys change: commit what `Speaker.keys_due` gives, then `Speaker.take_keys`."""
 
 
-NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted | KeysRenewed
-MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed | KeysDue
+NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted | KeysRenewed | Asked
+MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed | KeysDue | Reply | Over

@@ -16,11 +16,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from netcrier.core.answers import Answers
 from netcrier.core.catch_up import PROGRESS_WITHIN, Backlog
 from netcrier.core.copies import Copies
 from netcrier.core.epochs import CONTENT, Epochs
 from netcrier.core.events import (
     Address,
+    Asked,
     CatchUpWanted,
     Datagram,
     Enrolled,
@@ -35,11 +37,12 @@ from netcrier.core.gaps import GapRequests
 from netcrier.core.greeting import Greeting, Self
 from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
 from netcrier.core.pacing import ASKED_WITHIN, Budget, presence_interval, receipt_slot, receipt_window, renewal_spread
+from netcrier.core.questions import QuestionId
 from netcrier.core.renewal import Renewal
 from netcrier.core.replay import CounterWindow
 from netcrier.core.reply import answer_address
 from netcrier.core.upward import Upward
-from netcrier.errors import DecodeError
+from netcrier.errors import DecodeError, UsageError
 from netcrier.ids import LANES, NodeId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, decode_beacon, open_marks, verify_beacon
@@ -50,7 +53,9 @@ from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import EXTRAS_MAX, STRANGERS_PER_SECOND
 from netcrier.wire.message import decode_message
+from netcrier.wire.question import decode_question, encode_answer
 from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
+from netcrier.wire.selector import facts_of, parse_selector
 from netcrier.wire.signed import Head
 from netcrier.wire.solicit import decode_solicit
 
@@ -107,6 +112,7 @@ class Listener:
         self._greeting = Greeting(me, chance, entropy)
         self._upward = Upward(me.key, me.boot)
         self._backlog = Backlog(chance)
+        self._answers = Answers(self.id)
         self._report_at: float | None = None
         self._presence_at: float | None = None
         self._presence = presence_interval(1)
@@ -125,6 +131,7 @@ class Listener:
             Kind.SOLICIT: self._on_solicit,
             Kind.WELCOME: self._on_welcome,
             Kind.REKEY: self._on_rekey,
+            Kind.QUESTION: self._on_question,
         }
 
     # What the shell calls
@@ -209,6 +216,10 @@ class Listener:
         self._backlog.ended(now, progressed=progressed)
         self._gaps.hold(now, 0.0)
 
+    def answer(self, question: QuestionId, code: int, output: bytes, size: int, now: float) -> None:
+        """What became of a question that an Asked event has brought. `size`: bytes of the output before any cut."""
+        self._answers.answer(question, code, output, size, now)
+
     def next_event(self) -> NodeEvent | None:
         """What the shell has to keep or do, in order."""
         return self._events.popleft() if self._events else None
@@ -223,10 +234,8 @@ class Listener:
         """When `handle_timer` has something to do."""
         if not self._answering:
             return min((at for at in (self._greeting.timer, self._renewal.timer) if at is not None), default=None)
-        times = (
-            self._greeting.timer, self._renewal.timer, self._report_at, self._presence_at, self._gaps.timer,
-            self._backlog.timer,
-        )  # fmt: skip
+        machines = (self._greeting, self._renewal, self._gaps, self._backlog, self._answers)
+        times = (self._report_at, self._presence_at, *(machine.timer for machine in machines))
         return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
@@ -243,6 +252,8 @@ class Listener:
             term = next(state.term for state in self.inbox.lanes if state.lane == lane)
             request = Request(self._upward.next_counter(), term, lane, ranges)
             self._say(Kind.REQUEST, encode_request(request))
+        for answer in self._answers.due(now):
+            self._say(Kind.ANSWER, encode_answer(replace(answer, counter=self._upward.next_counter())))
         if any(at is not None and at <= now for at in (self._report_at, self._presence_at)):
             self._report(now)
 
@@ -334,6 +345,24 @@ class Listener:
         self._events.append(KeysRenewed(self._epochs.newest))
         self._heard(got.now)
 
+    def _on_question(self, got: Received) -> None:
+        pin, verifier, plaintext = self._opened(got.data)
+        question = decode_question(plaintext)
+        signed.verify(Kind.QUESTION, pin.group, plaintext, verifier)
+        if not self._meant(question.selector):
+            raise DecodeError("not asked")
+        if question.head.master != verifier.master:
+            raise DecodeError("other master")
+        if self._answers.again((question.head.boot, question.head.counter), got.now):
+            return
+        self._order(question.head, got.now)
+        self._heard(got.now)
+        identity = self._answers.heard(question, got.now)
+        if question.name:
+            self._events.append(Asked(identity, question.name, question.body, got.now + question.deadline_ms / 1e3))
+        else:
+            self._answers.answer(identity, 0, b"", 0, got.now)
+
     # How it decides
 
     def _meet(self, data: bytes, beacon: Beacon, now: float) -> None:
@@ -345,6 +374,13 @@ class Listener:
         pin = Pin(beacon.group, beacon.signing_key, beacon.agreement_key, "", "first-use")
         self._trust(pin)
         self._events.append(Pinned(pin))
+
+    def _meant(self, selector: str) -> bool:
+        """Whether this node's name and tags match; DecodeError where the selector is none."""
+        try:
+            return parse_selector(selector).holds(facts_of(self.me.name, self.me.tags))
+        except UsageError as error:
+            raise DecodeError("malformed", str(error)) from None
 
     def _marks(self, data: bytes, beacon: Beacon, now: float) -> Marks | None:
         """The sealed half of a beacon; None where its key is not here yet, within the strangers' budget.

@@ -35,6 +35,7 @@ from netcrier.core.events import (
 from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.outbox import OutLane
 from netcrier.core.pacing import BEACON_IDLE, few, receipt_window
+from netcrier.core.questions import QuestionId, Questions
 from netcrier.core.rekeying import Rekeying
 from netcrier.core.repeats import Repeats
 from netcrier.core.replay import CounterWindow
@@ -48,8 +49,9 @@ from netcrier.wire.catch_up import CatchUp, decode_catch_up, frame
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Digest, Signer, master_id
 from netcrier.wire.header import UP_SIZE, read_front, read_up, seal_down, up_key
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import BODY_MAX
+from netcrier.wire.limits import BODY_MAX, QUESTION_BODY_MAX
 from netcrier.wire.message import Message, encode_message
+from netcrier.wire.question import Question, decode_answer, encode_question
 from netcrier.wire.rekey import decode_renew
 from netcrier.wire.report import LaneReport, decode_report, decode_request
 from netcrier.wire.signed import Head
@@ -122,11 +124,13 @@ class Speaker:
         self._beacons = BeaconClock()
         self._repeats = Repeats()
         self._solicitor = Solicitor(self.roster, self.deliveries)
+        self._questions = Questions()
         self._readers: dict[Kind, Callable[[Received], None]] = {
             Kind.HELLO: self._on_hello,
             Kind.REPORT: self._on_report,
             Kind.REQUEST: self._on_request,
             Kind.RENEW: self._on_renew,
+            Kind.ANSWER: self._on_answer,
         }
 
     # What the shell calls
@@ -158,6 +162,28 @@ class Speaker:
         self._out.append(Datagram(self._seal(Kind.MESSAGE, composed.plaintext), None))
         self._solicitor.soon(now + self._solicitor.patience(self.window))
 
+    def ask(
+        self, name: str, body: bytes, selector: str, expected: Iterable[int], now: float, within: float
+    ) -> QuestionId:
+        """Ask now what nodes have `within` seconds to answer; Reply events, then one Over. UsageError beyond a limit.
+
+        An empty `name` is a ping. `expected`: roster indexes; the selector must match just these.
+        """
+        if len(body) > QUESTION_BODY_MAX:
+            raise UsageError(f"the question has {len(body)} bytes; one carries {QUESTION_BODY_MAX}")
+        self._questions.room()
+        head = self._head()
+        question = Question(head, int(self.window * 1e6), int(within * 1e3), selector, name, body)
+        plaintext = signed.signed(Kind.QUESTION, self.me.group, encode_question(question), self.me.signer)
+        identity = (head.boot, head.counter)
+        self._questions.ask(identity, plaintext, expected, now, within, self._solicitor.patience(self.window))
+        self._out.append(Datagram(self._seal(Kind.QUESTION, plaintext), None))
+        return identity
+
+    def give_up(self, question: QuestionId) -> None:
+        """Nobody waits for its answers any more."""
+        self._questions.cancel(question)
+
     def restore(self, delivery: Delivery, now: float) -> None:
         """A message of an earlier run, from the store."""
         self.deliveries.track(delivery)
@@ -181,6 +207,7 @@ class Speaker:
     def forget(self, node: Node) -> None:
         """Expect nothing more from this node."""
         self.roster.remove(node)
+        self._questions.forget(node.row.index)
         self._events.extend(self.deliveries.forget(node.row.index))
 
     def revoke(self, row: NodeRow, keys: GroupKeys, now: float) -> None:
@@ -239,6 +266,7 @@ class Speaker:
     def timer(self) -> float:
         """When `handle_timer` has something to do."""
         times = (self._beacons.timer, self._repeats.timer, self._solicitor.timer, self.keyring.timer)
+        times = (self._beacons.timer, self._repeats.timer, self._solicitor.timer, self._questions.timer)
         return min(at for at in times if at is not None)
 
     def handle_timer(self, now: float, now_us: int) -> None:
@@ -253,6 +281,10 @@ class Speaker:
         if self._solicitor.timer is not None and self._solicitor.timer <= now:
             for lane, sequence, indexes in self._solicitor.due(now, self.window):
                 self._say_solicit(lane, sequence, indexes)
+
+        self._events.extend(self._questions.over(now))
+        for plaintext, indexes in self._questions.due(now):
+            self._say_to(indexes, self._seal(Kind.QUESTION, plaintext))
 
     # What the network brings
 
@@ -295,6 +327,13 @@ class Speaker:
         node, renew = self._from_node(got.data, decode_renew)
         self._fresh(node, renew.counter, got.source, got.now, got.now_us)
         self._out.append(self.rekeying.answer(got, node, renew, (self.me.term, self.me.boot)))
+
+    def _on_answer(self, got: Received) -> None:
+        node, answer = self._from_node(got.data, decode_answer)
+        self._fresh(node, answer.counter, got.source, got.now, got.now_us)
+        reply = self._questions.answered(node.row.index, answer, got.now)
+        if reply:
+            self._events.append(reply)
 
     # How it decides
 

@@ -27,11 +27,13 @@ from netcrier.core.events import (
     Waiting,
 )
 from netcrier.core.keyring import Keyring
+from netcrier.core.questions import Over, Reply
 from netcrier.core.roster import Node
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.errors import StoreError, UsageError
 from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd import handlers, identity
+from netcrier.masterd.asking import Asking
 from netcrier.masterd.carriers import Carriers, Wishes, choose, listed, wished
 from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
@@ -70,6 +72,7 @@ class App:
     carriers: Carriers
     catch_up: CatchUpPort
     trust: Trust
+    asking: Asking
 
     def __init__(self, config: Config, place: Place) -> None:
         self.config, self.place = config, place
@@ -114,6 +117,8 @@ class App:
         if config.enrolment != "first-use":
             await self.trust.close_group()
         self._pump = Pump(self.speaker, self.port, self._ways, self._settle)
+        loop = asyncio.get_running_loop()
+        self.asking = Asking(self.speaker, loop.time, self._pump.flush)
         self.catch_up = CatchUpPort(self.speaker, self._pump.flush)
         await self.catch_up.start(config.port)
         self._spawn(self._every(_PRUNE_EVERY, self._prune))
@@ -258,6 +263,8 @@ class App:
                     self._commit_soon()
                 case KeysDue():
                     self._spawn(self._settle_keys())
+                case Reply() | Over():
+                    self.asking.settle(event)
                 case Completed(message, expected, after):
                     self._event_log.completed(message, expected, after)
                     self._remember(message, after)

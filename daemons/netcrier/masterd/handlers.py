@@ -26,6 +26,7 @@ from netcrier.control.types.master import (
     SentMessagesRequest,
     SentRow,
 )
+from netcrier.control.types.question import AnswerRow, PingRequest, QueryRequest
 from netcrier.control.types.shared import Done, Nothing
 from netcrier.core.delivery import HAVE, State
 from netcrier.core.roster import Node
@@ -240,6 +241,14 @@ class Handlers:
             )
         return SentMessages(rows)
 
+    def ping(self, params: PingRequest, _caller: Caller) -> AsyncIterator[AnswerRow]:
+        return self._app.asking.ask("", b"", params.to, params.timeout)
+
+    def query(self, params: QueryRequest, _caller: Caller) -> AsyncIterator[AnswerRow]:
+        if not params.name:
+            raise UsageError("a query names a handler")
+        return self._app.asking.ask(params.name, params.body, params.to, params.timeout)
+
     @property
     def table(self) -> Mapping[str, Any]:
         """Method name to handler."""
@@ -251,4 +260,6 @@ class Handlers:
             "nodes": self.nodes,
             "node.forget": self.forget,
             "messages": self.messages,
+            "ping": self.ping,
+            "query": self.query,
         }

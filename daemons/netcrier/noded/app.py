@@ -16,6 +16,7 @@ from netcrier.control.methods import NODED, AnyMethod
 from netcrier.control.types.shared import Reloaded
 from netcrier.core.events import (
     Address,
+    Asked,
     Audience,
     CatchUpWanted,
     Enrolled,
@@ -34,6 +35,7 @@ from netcrier.ids import MasterId
 from netcrier.noded import handlers, identity
 from netcrier.noded.catch_up import fetch
 from netcrier.noded.config import Config
+from netcrier.noded.handling import Handling
 from netcrier.noded.journal import Entry, Journal
 from netcrier.noded.message_log import MessageLog
 from netcrier.noded.trust import pin_of
@@ -112,6 +114,10 @@ class App:
         self._hear()
         self._watch = Watch(self._hear)
         self._pump = Pump(self.listener, self.port, _nobody, self._settle)
+        loop = asyncio.get_running_loop()
+        self._handling = Handling(
+            config.handlers, self.place.runtime_dir, lambda: self.listener, self._begun, loop.time
+        )
         self._spawn(self._keep_log())
         _log.info("node %s listens on UDP %d", self.listener.id.hex()[:8], config.port)
 
@@ -198,6 +204,9 @@ class App:
             case CatchUpWanted():
                 self._spawn(self._catch_up(event))
                 return
+            case Asked():
+                self._spawn(self._answer(event))
+                return
             case Enrolled(welcome):
                 _log.info("joined group %s as number %d", welcome.group_name, welcome.index)
             case KeysRenewed(epoch):
@@ -226,6 +235,21 @@ class App:
             _log.info("catch-up from %s by TCP ended early: %s", wanted.master[0], error or type(error).__name__)
         listener.caught_up(loop.time(), progressed=listener.received > before)
         self._pump.flush()
+
+    async def _answer(self, asked: Asked) -> None:
+        ran = await self._handling.question(asked)
+        self.listener.answer(asked.question, ran.code, ran.output, ran.size, asyncio.get_running_loop().time())
+        self._pump.flush()
+
+    async def _begun(self, question: tuple[int, int, int]) -> bool:
+        """Commit a question's number; False where it was begun before or cannot be kept."""
+        assert self.listener.pin
+        try:
+            master = master_id(self.listener.pin.signing_key)
+            return await self.writer.run(self.journal.begin_question, master, question)
+        except StoreError as error:
+            self._store_failed(error)
+            return False
 
     async def _commit(self, batch: Batch) -> None:
         try:

@@ -26,7 +26,11 @@ CREATE TABLE IF NOT EXISTS lane(
 CREATE TABLE IF NOT EXISTS message(
     master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, n INTEGER UNIQUE, digest BLOB, body BLOB,
     sent_us INTEGER, received_us INTEGER, trust TEXT, PRIMARY KEY(master, term, lane, sequence));
+CREATE TABLE IF NOT EXISTS question(
+    master BLOB, term INTEGER, boot INTEGER, counter INTEGER, PRIMARY KEY(master, term, boot, counter)) WITHOUT ROWID;
 """
+KEPT_QUESTIONS = 256
+"""Questions that a node knows it has begun, for each master: the newest. Older ones start nothing."""
 KEPT_MESSAGES = 10_000
 """Messages below the newest `n` that stay in the journal, for `netctl messages`."""
 
@@ -84,6 +88,23 @@ class Journal:
                 " term = excluded.term, mark = excluded.mark, chain = excluded.chain WHERE excluded.term > term",
                 [(master, lane.lane, lane.term, lane.mark, lane.chain) for lane in starts],
             )
+
+    def begin_question(self, master: MasterId, question: tuple[int, int, int]) -> bool:
+        """Keep the question's (term, boot, counter); False where it was begun before, or is too old to tell."""
+        newest = self._database.execute(
+            "SELECT term, boot, counter FROM question WHERE master = ? ORDER BY term DESC, boot DESC, counter DESC"
+            " LIMIT ?",
+            (master, KEPT_QUESTIONS),
+        ).fetchall()
+        if question in newest or (len(newest) == KEPT_QUESTIONS and question < newest[-1]):
+            return False
+        with Transaction(self._database) as database:
+            database.execute("INSERT INTO question VALUES (?, ?, ?, ?)", (master, *question))
+            if len(newest) == KEPT_QUESTIONS:
+                database.execute(
+                    "DELETE FROM question WHERE master = ? AND (term, boot, counter) < (?, ?, ?)", (master, *newest[-1])
+                )
+        return True
 
     def commit(self, batch: Batch, trust: str) -> None:
         """All of the batch, or StoreError and none of it."""

@@ -19,13 +19,14 @@ from netcrier.errors import DecodeError
 from netcrier.ids import PEER_ID_SIZE, GroupId, MasterId, NodeId
 from netcrier.wire.codec import Reader, Writer
 from netcrier.wire.envelope import SealKey, derived_key
-from netcrier.wire.kinds import MAGIC, RESERVED, VERSION, Kind
+from netcrier.wire.kinds import MAGIC, VERSION, Kind
 from netcrier.wire.limits import DATAGRAM_MAX
 
 FRONT_SIZE: Final = 12
 _KIND_END: Final = len(MAGIC) + 2
-_FRONTS: Final = {MAGIC + bytes((VERSION, kind)): kind for kind in Kind if kind not in RESERVED}
+_FRONTS: Final = {MAGIC + bytes((VERSION, kind)): kind for kind in Kind}
 """By the first four bytes: garbage is refused by one look."""
+_NUMBERS: Final = frozenset(Kind)
 
 DOWN_SIZE: Final = FRONT_SIZE + 4
 UP_SIZE: Final = FRONT_SIZE + PEER_ID_SIZE + 4
@@ -71,12 +72,9 @@ def _misfit(datagram: bytes) -> DecodeError:
         return DecodeError("bad magic")
     if reader.uint(1) != VERSION:
         return DecodeError("bad version")
-    number = reader.uint(1)
-    try:
-        kind = Kind(number)
-    except ValueError:
+    if (number := reader.uint(1)) not in _NUMBERS:
         return DecodeError("unknown kind", str(number))
-    return DecodeError("reserved kind", kind.name) if kind in RESERVED else DecodeError("truncated")
+    return DecodeError("truncated")
 
 
 def seal_down(kind: Kind, group: GroupId, epoch: int, key: SealKey, plaintext: bytes) -> bytes:

@@ -1,7 +1,4 @@
-"""The numbers of datagram kinds. Append-only: a number never gets a second meaning, an unknown one is refused, counted.
-
-The reserved kinds have a sketch of their layout in PROTOCOL.md and no decoder yet: they are refused as `reserved kind`.
-"""
+"""The numbers of datagram kinds. Append-only: none gets a second meaning, an unknown one is refused and counted."""
 
 from __future__ import annotations
 
@@ -24,16 +21,16 @@ class Kind(IntEnum):
     PARITY = 7
     WELCOME = 8
     HEARD = 9
+    QUESTION = 10
     REKEY = 11
 
     HELLO = 0x41
     REPORT = 0x42
     REQUEST = 0x43
-    ANSWER = 0x44  # reserved: a node's answer to a query
+    ANSWER = 0x44
     FETCH = 0x45
     CATCH_UP = 0x46
     RENEW = 0x47
 
 
-RESERVED: Final = frozenset({Kind.ANSWER})
 UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.FETCH, Kind.CATCH_UP, Kind.RENEW})

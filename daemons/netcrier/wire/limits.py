@@ -120,3 +120,17 @@ nodes ask again."""
 KEY_DATAGRAMS_MAX: Final = 1 << 31
 """Datagrams sealed with one group key; then the master announces another. Random nonces of 96 bits would meet by chance
 (2^-33) at 2^32."""
+QUESTION_BODY_MAX: Final = 512
+"""Bytes that a question hands to its handlers. A longer one is refused at `query`, with this number."""
+
+QUESTIONS_MAX: Final = 16
+"""Questions that a master has open. Beyond, `query` and `ping` are refused; each open one holds its nodes' parts."""
+
+QUESTIONS_HELD: Final = 32
+"""Questions that a node remembers with their answers. Beyond, the oldest is forgotten and not answered again."""
+
+ANSWER_PART_MAX: Final = 1024
+"""Bytes of output in one datagram of an answer."""
+
+ANSWER_PARTS_MAX: Final = 16
+"""Datagrams of one answer. A longer output is cut at the node, and the answer says so."""

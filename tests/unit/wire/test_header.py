@@ -18,7 +18,7 @@ from netcrier.wire.header import (
     seal_up,
     up_key,
 )
-from netcrier.wire.kinds import RESERVED, Kind
+from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import DATAGRAM_MAX
 
 from tests import datagrams
@@ -45,12 +45,6 @@ def test_a_front_that_does_not_fit_has_its_reason(data: bytes, reason: str) -> N
     with pytest.raises(DecodeError) as error:
         read_front(data)
     assert error.value.reason == reason
-
-
-@pytest.mark.parametrize("kind", sorted(RESERVED))
-def test_a_reserved_kind_is_refused_as_such(kind: Kind) -> None:
-    with pytest.raises(DecodeError, match=f"reserved kind: {kind.name}"):
-        read_front(front(kind, datagrams.GROUP))
 
 
 def test_a_datagram_of_the_greatest_size_is_read() -> None:

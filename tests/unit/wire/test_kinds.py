@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netcrier.wire.kinds import MAGIC, RESERVED, UPWARD, VERSION, Kind
+from netcrier.wire.kinds import MAGIC, UPWARD, VERSION, Kind
 
 
 def test_no_number_changes_its_meaning() -> None:
@@ -18,6 +18,7 @@ def test_no_number_changes_its_meaning() -> None:
         "WELCOME": 8,
         "HEARD": 9,
         "REKEY": 11,
+        "QUESTION": 10,
         "HELLO": 0x41,
         "REPORT": 0x42,
         "REQUEST": 0x43,
@@ -30,7 +31,3 @@ def test_no_number_changes_its_meaning() -> None:
 
 def test_the_number_tells_the_direction() -> None:
     assert {kind for kind in Kind if kind >= 0x40} == UPWARD
-
-
-def test_what_version_1_does_not_speak_is_reserved() -> None:
-    assert {Kind.ANSWER} == RESERVED

@@ -99,7 +99,7 @@ def _transport(time: int, ends: tuple[str, str, int], total: int, body: bytes, l
         return Packet(time, *ends, body[0], port, other is not None, total, length - 8, whole)
     if protocol == 17:
         sport, dport, size = struct.unpack_from("!HHH", body)
-        if {sport, dport} & TUNNEL_PORTS:
+        if {sport, dport} & TUNNEL_PORTS or _like_a_tunnel(body[8:]):
             raise NotModelled("tunnel")
         return Packet(time, *ends, sport, dport, True, total, max(0, size - 8), whole)
     sport, dport, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", body)
@@ -107,3 +107,8 @@ def _transport(time: int, ends: tuple[str, str, int], total: int, body: bytes, l
         raise NotModelled("bad TCP header")
     payload = length - (offset >> 4) * 4
     return Packet(time, *ends, sport, dport, True, total, payload, whole, flags, seq, ack, window)
+
+
+def _like_a_tunnel(data: bytes) -> bool:
+    """Whether it might be Teredo or AYIYA on a port of its own."""
+    return data[1:3] == b"\x52\x11" or (len(data) >= 40 and (data[0] >> 4 == 6 or data[:2] in (b"\0\0", b"\0\1")))

@@ -54,9 +54,8 @@ def test_a_line_is_what_msgspec_would_write(analyse: Analyse) -> None:
     assert len(lines) == 7
     for line in lines:
         record = msgspec.json.decode(line)
-        record["ts"] = msgspec.Raw(f"{record['ts']:.6f}".encode())
-        if "duration" in record:
-            record["duration"] = msgspec.Raw(f"{record['duration']:.6f}".encode())
+        for name in {"ts", "duration", "first_payload", "last_payload", "orig_rtt", "resp_rtt"} & record.keys():
+            record[name] = msgspec.Raw(f"{record[name]:.6f}".encode())
         assert msgspec.json.encode(record) == line
 
 

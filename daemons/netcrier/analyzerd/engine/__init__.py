@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MISSING = "built without the engine: install gcc and python3-dev, then reinstall"
 SEED_SIZE = 24
 
-LOGS = ("conn",)
+LOGS = ("conn", "tunnel", "weird")
 """The logs whose lines a kernel writes, by name."""
 
 Batch = tuple[str, bytes]
@@ -40,6 +40,7 @@ def new_kernel(
     interface: str = "",
     lines: bool = True,
     iso: bool = False,
+    interim: int = 0,
     seed: bytes | None = None,
 ) -> Kernel:
     """A kernel with its own flow table of at most `most` conversations. Raises EngineMissingError."""
@@ -53,6 +54,7 @@ def new_kernel(
         most=most,
         lines=lines,
         iso=iso,
+        interim=interim,
         interface=json.dumps(interface)[1:-1].encode(),
         tcp_ports=TCP_SERVERS,
         udp_ports=UDP_SERVERS,

@@ -3,6 +3,13 @@
 # Python reads what comes once (headers, interfaces); these loops read what comes a million times. Each
 # returns where it stopped: the end, a record that is not whole, or a pcapng block that is not a packet.
 
+cdef inline bint full(Kernel self) noexcept nogil:
+    """Whether lines are to be taken before the walk goes on."""
+    return (
+        self.logs[CONN_LOG].written >= OUT_FULL or self.logs[TUNNEL_LOG].written >= OUT_FULL
+        or self.logs[WEIRD_LOG].written >= OUT_FULL
+    )
+
 cdef inline uint32_t word32(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
     """32 bits in the file's byte order."""
     cdef uint32_t value = four(self, at)
@@ -13,7 +20,7 @@ cdef inline uint32_t word32(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogi
 cdef Py_ssize_t pcap_records(Kernel self, Py_ssize_t at, Py_ssize_t end, int link, int64_t unit) except -1 nogil:
     cdef uint32_t have, size
     cdef int64_t time
-    while end - at >= 16 and self.written < OUT_FULL:
+    while end - at >= 16 and not full(self):
         have = word32(self, at + 8)
         size = word32(self, at + 12)
         if have > RECORD_MOST or have > end - at - 16:
@@ -27,7 +34,7 @@ cdef Py_ssize_t pcapng_blocks(Kernel self, Py_ssize_t at, Py_ssize_t end) except
     cdef uint32_t kind, size, number, have, wire, base
     cdef uint64_t ticks
     cdef int64_t time
-    while end - at >= 12 and self.written < OUT_FULL:
+    while end - at >= 12 and not full(self):
         kind = word32(self, at)
         size = word32(self, at + 4)
         if size < 12 or size & 3 or size > end - at:

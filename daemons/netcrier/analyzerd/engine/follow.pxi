@@ -12,6 +12,8 @@ cdef uint32_t follow(Kernel self, Packet* p) noexcept nogil:
             slot = NOWHERE
     if slot == NOWHERE:
         slot = begin(self, p, tag)
+    elif self.depth and self.slab[slot].parent != self.levels[self.depth - 1].serial:
+        find_tunnels(self)
     c = &self.slab[slot]
     from_orig = p.src_lo == c.orig_lo and p.src_hi == c.orig_hi and p.src_port == c.orig_port
     if p.protocol == TCP:
@@ -22,6 +24,12 @@ cdef uint32_t follow(Kernel self, Packet* p) noexcept nogil:
         follow_other(self, slot, c, from_orig, p)
     return slot
 
+cdef inline uint32_t next_serial(Kernel self) noexcept nogil:
+    """The low half of a number that no other conversation or tunnel of this engine has."""
+    self.serial += 1
+    self.serial += <uint32_t>self.serial == 0
+    return <uint32_t>self.serial
+
 cdef uint32_t begin(Kernel self, Packet* p, uint32_t tag) noexcept nogil:
     cdef uint32_t slot = take_slot(self)
     cdef Conversation* c = &self.slab[slot]
@@ -31,7 +39,7 @@ cdef uint32_t begin(Kernel self, Packet* p, uint32_t tag) noexcept nogil:
     c.orig_hi, c.orig_lo, c.orig_port = p.src_hi, p.src_lo, p.src_port
     c.resp_hi, c.resp_lo, c.resp_port = p.dst_hi, p.dst_lo, p.dst_port
     c.vlan, c.inner_vlan = p.vlan, p.inner_vlan
-    c.more = c.orig.pieces = c.resp.pieces = NOWHERE
+    c.sides = c.orig.pieces = c.resp.pieces = NOWHERE
     c.orig.ttl_min = c.resp.ttl_min = 255
     c.orig.bytes = c.resp.bytes = 1 if p.protocol == TCP else 0
     if p.version == 6:
@@ -41,11 +49,13 @@ cdef uint32_t begin(Kernel self, Packet* p, uint32_t tag) noexcept nogil:
     if p.has_macs:
         memcpy(c.orig.mac, p.src_mac, 6)
         memcpy(c.resp.mac, p.dst_mac, 6)
-    self.serial += 1
-    c.serial = self.serial
+    c.serial = next_serial(self)
     self.begun += 1
     if flips(self, p):
         flip(self, c)
+    if self.depth:
+        c.parent = self.levels[self.depth - 1].serial
+        find_tunnels(self)
     index(self, tag, slot)
     hang(self, slot)
     return slot
@@ -74,43 +84,6 @@ cdef int flip(Kernel self, Conversation* c) noexcept nogil:
     c.flags &= ~PARTIAL_START
     return letter(self, c, c"^")
 
-cdef int letter(Kernel self, Conversation* c, char code) noexcept nogil:
-    """One more letter of history; a long one goes on in chunks, within their budget."""
-    cdef uint32_t chunk, fresh
-    if c.history_length < HISTORY_ROOM:
-        c.history[c.history_length] = code
-        c.history_length += 1
-        return 0
-    chunk = c.more
-    while chunk != NOWHERE and self.letters[chunk].next != NOWHERE:
-        chunk = self.letters[chunk].next
-    if chunk == NOWHERE or self.letters[chunk].length == LETTERS_ROOM:
-        if self.free_letters == NOWHERE:
-            self.letters_lost += 1
-            return 0
-        fresh = self.free_letters
-        self.free_letters = self.letters[fresh].next
-        self.letters[fresh].next = NOWHERE
-        self.letters[fresh].length = 0
-        if chunk == NOWHERE:
-            c.more = fresh
-        else:
-            self.letters[chunk].next = fresh
-        chunk = fresh
-    self.letters[chunk].text[self.letters[chunk].length] = code
-    self.letters[chunk].length += 1
-    return 0
-
-cdef int drop_letters(Kernel self, Conversation* c) noexcept nogil:
-    cdef uint32_t chunk = c.more, following
-    while chunk != NOWHERE:
-        following = self.letters[chunk].next
-        self.letters[chunk].next = self.free_letters
-        self.free_letters = chunk
-        chunk = following
-    c.more = NOWHERE
-    return 0
-
 cdef inline int mark(Kernel self, Conversation* c, Endpoint* e, uint8_t bit, char code) noexcept nogil:
     """A letter that is written once for each end; 1 where it was there already."""
     if e.marks & bit:
@@ -138,18 +111,28 @@ cdef inline int count_in(Kernel self, Conversation* c, Endpoint* e, Packet* p) n
         e.ttl_max = p.ttl
     return 0
 
+cdef inline int note_payload(Conversation* c, int64_t time) noexcept nogil:
+    c.last_payload = as_offset(time - c.start)
+    if c.first_payload == 0:
+        c.first_payload = c.last_payload
+    return 0
+
 cdef int follow_udp(Kernel self, uint32_t slot, Conversation* c, bint from_orig, Packet* p) noexcept nogil:
     cdef Endpoint* e = &c.orig if from_orig else &c.resp
     cdef bint first = e.packets == 0
     if p.bad:
+        odd(self, BAD_UDP, c)
         e.bad_checksums = scaled(self, c, e, e.bad_checksums, c"C")
         if self.checksums == DROP_BAD:
             return 0
+    if p.payload != p.stop - p.body:
+        odd_with(self, UDP_LENGTH, c, b"", p.payload + 8, b" != ", p.stop - p.body + 8)
     c.last = p.time
     mark(self, c, e, SEEN_DATA, c"D")
-    e.flags |= ACTIVE
+    e.flags |= FIRST_SEEN
     if p.payload > 0:
         e.bytes += p.payload
+        note_payload(c, p.time)
     if p.netcrier:
         c.service = NETCRIER
     count_in(self, c, e, p)
@@ -161,12 +144,16 @@ cdef int follow_other(Kernel self, uint32_t slot, Conversation* c, bint from_ori
     cdef Endpoint* e = &c.orig if from_orig else &c.resp
     cdef bint first = e.packets == 0
     if p.bad:
+        if p.protocol == ICMP or p.protocol == ICMP6:
+            odd(self, BAD_ICMP, c)
         e.bad_checksums += e.bad_checksums < 0xFFFF
         if self.checksums == DROP_BAD:
             return 0
     c.last = p.time
     if p.protocol == ICMP or p.protocol == ICMP6:
         e.bytes += p.payload
+        if p.payload > 0:
+            note_payload(c, p.time)
         if not p.whole:
             return 0
     count_in(self, c, e, p)

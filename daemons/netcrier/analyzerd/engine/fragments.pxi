@@ -5,32 +5,52 @@
 
 cdef int take_fragment(
     Kernel self, Packet* p, Py_ssize_t at, Py_ssize_t header, Py_ssize_t body, Py_ssize_t size, Py_ssize_t offset,
-    bint more, uint32_t ident, uint8_t protocol,
+    uint32_t field, uint32_t ident, uint8_t protocol,
 ) except -1 nogil:
+    """One fragment; `field` has IPv4's bits: 0x2000 more fragments, 0x4000 do not fragment."""
     cdef Datagram* d
     cdef Py_ssize_t base, i
     cdef int place
-    if offset + size > 65535 or header > FRAGMENT_HEADER or (more and size & 7):
+    if offset + size > 65535 or header > FRAGMENT_HEADER:
         return BROKEN
     if size == 0 or self.reassembled:
         return BROKEN
     place = find_datagram(self, p, ident, protocol)
     d = &self.datagrams[place]
     base = place * FRAGMENT_ROOM + FRAGMENT_HEADER
-    if not more:
-        d.total = offset + size
+    fragment_oddities(self, d, p, header, offset + size, size, field, protocol)
+    if not field & 0x2000 or (d.total and offset + size > d.total):
+        d.total = max(d.total, offset + size)
     if offset == 0:
         d.header = header
+        d.protocol = protocol
         for i in range(header):
             self.store[base - header + i] = self.octets[at + i]
-    if not fill(self, d, base, offset, body, size):
+    if not fill(self, p, d, base, offset, body, size):
         d.used = False
         self.datagrams_lost += 1
         return BROKEN
     if d.total == 0 or d.parts != 1 or d.start[0] != 0 or d.end[0] < d.total or d.header == 0:
         return FOLLOWED
     d.used = False
-    return whole_datagram(self, p, base, d.header, d.total, protocol)
+    return whole_datagram(self, p, base, d.header, d.total, d.protocol)
+
+cdef int fragment_oddities(
+    Kernel self, const Datagram* d, const Packet* p, Py_ssize_t header, Py_ssize_t upper, Py_ssize_t size, uint32_t field,
+    uint8_t protocol,
+) noexcept nogil:
+    cdef bint more = field & 0x2000
+    if d.protocol != protocol or (d.header and d.header != header):
+        odd_fragment(self, FRAGMENT_PROTOCOL, p)
+    if field & 0x4000:
+        odd_fragment(self, FRAGMENT_DF, p)
+    if more and header + size + (8 if p.version == 6 else 0) < FRAGMENT_LEAST:
+        odd_fragment(self, FRAGMENT_SMALL, p)
+    if upper > FRAGMENT_MOST:
+        odd_fragment(self, FRAGMENT_LARGE, p)
+    if d.total and (upper > d.total if more else upper != d.total):
+        odd_fragment(self, FRAGMENT_SIZE, p)
+    return 0
 
 cdef int find_datagram(Kernel self, Packet* p, uint32_t ident, uint8_t protocol) noexcept nogil:
     """The place of this packet's datagram; a free one or the oldest where there is none."""
@@ -46,7 +66,7 @@ cdef int find_datagram(Kernel self, Packet* p, uint32_t ident, uint8_t protocol)
                 free_place = i
             continue
         if (
-            d.ident == ident and d.protocol == protocol and d.src_lo == p.src_lo and d.dst_lo == p.dst_lo
+            d.ident == ident and d.version == p.version and d.src_lo == p.src_lo and d.dst_lo == p.dst_lo
             and d.src_hi == p.src_hi and d.dst_hi == p.dst_hi
         ):
             return i
@@ -59,27 +79,33 @@ cdef int find_datagram(Kernel self, Packet* p, uint32_t ident, uint8_t protocol)
     memset(d, 0, sizeof(Datagram))
     d.used = True
     d.begun = p.time
-    d.ident, d.protocol = ident, protocol
+    d.ident, d.protocol, d.version = ident, protocol, p.version
     d.src_hi, d.src_lo, d.dst_hi, d.dst_lo = p.src_hi, p.src_lo, p.dst_hi, p.dst_lo
     return free_place
 
 cdef bint fill(
-    Kernel self, Datagram* d, Py_ssize_t base, Py_ssize_t offset, Py_ssize_t body, Py_ssize_t size
+    Kernel self, const Packet* p, Datagram* d, Py_ssize_t base, Py_ssize_t offset, Py_ssize_t body, Py_ssize_t size
 ) except? False nogil:
     """Copy what is new and join the ranges; False where there would be too many."""
     cdef Py_ssize_t here = offset, end = offset + size, upto
     cdef int i, n, first
+    cdef bint changed = False, overlap = False
     i = 0
     while here < end:
         while i < d.parts and d.end[i] <= here:
             i += 1
         if i < d.parts and d.start[i] <= here:
+            overlap = True
+            for n in range(<int>(min(end, <Py_ssize_t>d.end[i]) - here)):
+                changed |= self.store[base + here + n] != self.octets[body + here - offset + n]
             here = d.end[i]
             continue
         upto = min(end, <Py_ssize_t>d.start[i]) if i < d.parts else end
         for n in range(<int>(upto - here)):
             self.store[base + here + n] = self.octets[body + here - offset + n]
         here = upto
+    if overlap:
+        odd_fragment(self, FRAGMENT_CHANGED if changed else FRAGMENT_OVERLAP, p)
     first = 0
     while first < d.parts and d.end[first] < offset:
         first += 1

@@ -3,45 +3,52 @@
 cdef int ip(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     cdef Py_ssize_t room = self.limit - at
     if room < 20:
-        return BROKEN
+        return odd_frame(self, SHORT_IP)
     p.bad = p.headless = p.one_way = p.netcrier = False
     p.flags = 0
-    p.mss = 0
+    p.mss = p.scale = 0
     p.src_port = p.dst_port = 0
     if self.octets[at] >> 4 == 4:
         return ip4(self, at, p)
-    if self.octets[at] >> 4 == 6 and room >= 40:
-        return ip6(self, at, p)
-    return BROKEN
+    if self.octets[at] >> 4 != 6:
+        return odd_frame(self, UNKNOWN_IP)
+    return ip6(self, at, p) if room >= 40 else odd_frame(self, SHORT_IP)
 
 cdef int ip4(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     cdef Py_ssize_t header = (self.octets[at] & 15) * 4, total = two(self, at + 2)
     cdef uint32_t fragment
-    if header < 20 or header > self.limit - at:
-        return BROKEN
     p.ip_bytes = total
     if total == 0:  # left to the network card to fill in (segmentation offload)
+        odd_frame(self, HEADER_ZERO)
         if self.checksums == DROP_BAD:
             return BROKEN
         total = self.limit - at
-    if total < header or total > self.reach - at:
-        return BROKEN
-    if self.checksums != IGNORE_BAD and ones(self, at, header, 0) != 0xFFFF:
-        if self.checksums == DROP_BAD:
-            return BROKEN
-        p.bad = True
+    if total > self.reach - at:
+        return odd_frame(self, SHORT_IP_LENGTH)
+    if total < header:
+        return odd_frame(self, IP_HEADER)
+    if header > self.limit - at:
+        return odd_frame(self, SHORT_IP_INNER)
+    if header < 20:
+        return odd_frame(self, IP_MIN)
     p.version = 4
     p.ttl = self.octets[at + 8]
     p.protocol = self.octets[at + 9]
     p.src_hi = p.dst_hi = 0
     p.src_lo = 0xFFFF00000000ULL | four(self, at + 12)
     p.dst_lo = 0xFFFF00000000ULL | four(self, at + 16)
+    if self.checksums != IGNORE_BAD and ones(self, at, header, 0) != 0xFFFF:
+        odd_packet(self, BAD_IP, p)
+        if self.checksums == DROP_BAD:
+            return BROKEN
+        p.bad = True
     fragment = two(self, at + 6)
     if fragment & 0x3FFF:
         if total <= self.limit - at:
-            return take_fragment(self, p, at, header, at + header, total - header, (fragment & 0x1FFF) * 8, fragment & 0x2000,
+            return take_fragment(self, p, at, header, at + header, total - header, (fragment & 0x1FFF) * 8, fragment,
                 two(self, at + 4), p.protocol,
             )
+        odd_packet(self, SHORT_FRAGMENT, p)
         if fragment & 0x1FFF:  # cut short by the capture: only a first fragment is of use
             return BROKEN
     return transport(self, at + header, at + total, p)
@@ -52,7 +59,7 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     cdef uint32_t fragment
     p.ip_bytes = total
     if total > self.reach - at:
-        return BROKEN
+        return odd_frame(self, SHORT_IP_LENGTH)
     p.version = 6
     p.ttl = self.octets[at + 7]
     p.src_hi = eight(self, at + 8)
@@ -79,15 +86,16 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
             fragment = two(self, here + 2)
             if fragment & 0xFFF9:
                 if total <= self.limit - at:
-                    return take_fragment(self, p, at, here - at, here + 8, end - here - 8, fragment & 0xFFF8, fragment & 1,
+                    return take_fragment(self, p, at, here - at, here + 8, end - here - 8, fragment & 0xFFF8, (fragment & 1) << 13,
                         four(self, here + 4), kind,
                     )
+                odd_packet(self, SHORT_FRAGMENT, p)
                 if fragment & 0xFFF8:
                     return BROKEN
             here += 8
         else:
             break
-    if kind == NO_NEXT or kind == MOBILITY:
+    if kind == MOBILITY:
         return NOT_IP
     p.protocol = kind
     return transport(self, here, end, p)

@@ -17,6 +17,7 @@ class Kernel:
         lines: bool = True,
         interface: bytes = b"",
         iso: bool = False,
+        interim: int = 0,
         tcp_ports: Iterable[int] = (),
         udp_ports: Iterable[int] = (),
     ) -> None: ...

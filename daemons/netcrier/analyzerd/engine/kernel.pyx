@@ -13,18 +13,27 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset, strlen
 
 include "shapes.pxi"
+include "oddities.pxi"
 include "digest.pxi"
 include "verdict.pxi"
 
 cdef enum:
     BUCKETS = 2048                  # of the wheel, for each worth
     PIECES = 65536                  # ranges above holes, in all conversations
-    LETTER_CHUNKS = 4096            # of long histories
+    SIDES_LEAST = 4096              # of all conversations, whatever the table's size
+    SAID = 65536                    # oddities that are remembered, so that they are not said again
+    SAID_RUN = 8                    # places of one key
+    PAIRS = 4096                    # tunnels between two addresses that are known at one time
+    PAIR_RUN = 16
+    PAIR_IDLE = 86400               # seconds without a packet until a pair of addresses is a new tunnel
+    TUNNEL_IDLE = 3600              # seconds without a new conversation inside until a tunnel is expired
+    FRAGMENT_LEAST = 64             # a smaller fragment but the last is odd
+    FRAGMENT_MOST = 64000           # a longer datagram is odd
     DATAGRAMS = 64                  # put together from fragments at one time
     PARTS = 64                      # ranges of one datagram
     FRAGMENT_HEADER = 512           # room for the header before a datagram's payload
     FRAGMENT_ROOM = 66048           # FRAGMENT_HEADER + 65535, rounded up
-    LINE_MOST = 8192                # a line, with a history of ordinary length
+    LINE_MOST = 4096                # the longest line but for its history
     OUT_FULL = 1048576              # lines to hand over before the walk goes on
     RECORD_MOST = 262144            # a longer pcap record is taken for a broken file (tcpdump's limit)
     INTERFACES = 256                # of one pcapng section
@@ -42,6 +51,7 @@ ctypedef struct Datagram:
     uint32_t[PARTS + 1] start
     uint32_t[PARTS + 1] end
     uint8_t protocol
+    uint8_t version
     bint used
 
 cdef extern from *:
@@ -52,6 +62,7 @@ cdef extern from *:
     """
     const char* NETCRIER_SOURCE_HASH
 
+LOG_NAMES = ("conn", "tunnel", "weird")
 SOURCE_HASH = NETCRIER_SOURCE_HASH.decode()
 CONVERSATION_SIZE = sizeof(Conversation)
 
@@ -74,17 +85,21 @@ cdef class Kernel:
     cdef Cell* cells
     cdef uint32_t* buckets
     cdef Piece* pieces
-    cdef Letters* letters
+    cdef Side* sides
+    cdef Pair* pairs
+    cdef Said* said
+    cdef Lines[LOGS] logs
+    cdef Level[TUNNELS_DEEP] levels
+    cdef Oddity[ODDS] oddities
     cdef Datagram* datagrams
     cdef uint8_t* server_tcp
     cdef uint8_t* server_udp
-    cdef char* out
-    cdef size_t written, out_size
     cdef char[64] interface
     cdef uint64_t seed_a, seed_b, seed_c, serial
-    cdef uint32_t mask, used, most, touched, free_slots, free_pieces, free_letters
+    cdef uint32_t mask, used, most, touched, free_slots, free_pieces, free_sides, sides_touched, sides_most
     cdef int64_t[WORTHS] earliest
     cdef int64_t now, turned, tick, attempt, linger, half_close, short_idle, tcp_idle, icmp_idle, fragment_idle
+    cdef int64_t interim
     cdef Py_ssize_t limit, reach
     cdef int checksums, depth
     cdef bint iso, reassembled, wants_lines, big, unchecked
@@ -93,12 +108,12 @@ cdef class Kernel:
     cdef uint64_t[INTERFACES] interface_resolution
     cdef int64_t[INTERFACES] interface_offset
     cdef uint32_t[INTERFACES] interface_snap
-    cdef uint64_t received, received_bytes, analysed, not_ip, broken, copies, lines, lines_lost
-    cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, datagrams_lost
+    cdef uint64_t received, received_bytes, analysed, not_ip, broken, copies
+    cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, sides_lost, datagrams_lost
 
     def __cinit__(
         self, *, bytes seed, int checksums=0, uint32_t most=1000000, bint lines=True, bytes interface=b"",
-        bint iso=False, tcp_ports=(), udp_ports=(),
+        bint iso=False, int interim=0, tcp_ports=(), udp_ports=(),
     ):
         cdef uint32_t i
         cdef int port
@@ -111,6 +126,7 @@ cdef class Kernel:
         self.checksums = checksums
         self.wants_lines = lines
         self.iso = iso
+        self.interim = interim * SECOND
         memset(self.interface, 0, 64)
         memcpy(self.interface, <const char*>interface, len(interface))
         self.tick = SECOND // 4
@@ -119,29 +135,37 @@ cdef class Kernel:
         self.short_idle = self.icmp_idle = 60 * SECOND
         self.tcp_idle = self.fragment_idle = 300 * SECOND
         self.mask = 4095
-        self.out_size = OUT_FULL + 4 * LINE_MOST
+        self.sides_most = SIDES_LEAST + most // 2
         self.slab = <Conversation*>calloc(most, sizeof(Conversation))
         self.cells = <Cell*>malloc((self.mask + 1) * sizeof(Cell))
         self.buckets = <uint32_t*>malloc(WORTHS * BUCKETS * sizeof(uint32_t))
         self.pieces = <Piece*>calloc(PIECES, sizeof(Piece))
-        self.letters = <Letters*>calloc(LETTER_CHUNKS, sizeof(Letters))
+        self.sides = <Side*>calloc(self.sides_most, sizeof(Side))
+        self.pairs = <Pair*>calloc(PAIRS, sizeof(Pair))
+        self.said = <Said*>calloc(SAID, sizeof(Said))
         self.datagrams = <Datagram*>calloc(DATAGRAMS, sizeof(Datagram))
         self.server_tcp = <uint8_t*>calloc(65536, 1)
         self.server_udp = <uint8_t*>calloc(65536, 1)
-        self.out = <char*>malloc(self.out_size)
+        for i in range(LOGS):
+            self.logs[i].size = OUT_FULL + 4 * LINE_MOST if i == CONN_LOG else 4 * LINE_MOST
+            self.logs[i].data = <char*>malloc(self.logs[i].size)
         if (
             self.slab == NULL or self.cells == NULL or self.buckets == NULL or self.pieces == NULL
-            or self.letters == NULL or self.datagrams == NULL or self.server_tcp == NULL
-            or self.server_udp == NULL or self.out == NULL
+            or self.sides == NULL or self.pairs == NULL or self.said == NULL or self.datagrams == NULL
+            or self.server_tcp == NULL or self.server_udp == NULL
+            or self.logs[CONN_LOG].data == NULL or self.logs[TUNNEL_LOG].data == NULL or self.logs[WEIRD_LOG].data == NULL
         ):
             raise MemoryError
         memset(self.cells, 0xFF, (self.mask + 1) * sizeof(Cell))
         memset(self.buckets, 0xFF, WORTHS * BUCKETS * sizeof(uint32_t))
         for i in range(PIECES):
             self.pieces[i].next = i + 1 if i + 1 < PIECES else NOWHERE
-        for i in range(LETTER_CHUNKS):
-            self.letters[i].next = i + 1 if i + 1 < LETTER_CHUNKS else NOWHERE
-        self.free_slots = NOWHERE
+        self.free_slots = self.free_sides = NOWHERE
+        for which, name, source, scope in ODDITIES:
+            self.oddities[which].name = name
+            self.oddities[which].source = source
+            self.oddities[which].scope = scope
+            self.oddities[which].same = next(row[0] for row in ODDITIES if row[1] == name)
         store = bytearray(DATAGRAMS * FRAGMENT_ROOM)
         self.store = store
         self.other_octets = store
@@ -154,15 +178,19 @@ cdef class Kernel:
             self.server_udp[port & 0xFFFF] = 1
 
     def __dealloc__(self):
+        cdef int i
         free(self.slab)
         free(self.cells)
         free(self.buckets)
         free(self.pieces)
-        free(self.letters)
+        free(self.sides)
+        free(self.pairs)
+        free(self.said)
         free(self.datagrams)
         free(self.server_tcp)
         free(self.server_udp)
-        free(self.out)
+        for i in range(LOGS):
+            free(self.logs[i].data)
 
     def open(self, buffer):
         """Look at these bytes from now on: a whole file, a ring's block, a packet. None lets go of them."""
@@ -238,27 +266,26 @@ cdef class Kernel:
 
     def take(self, str log="conn"):
         """The lines of a log of engine.LOGS written since the last call, whole ones."""
-        cdef bytes taken
-        if log != "conn":
-            raise ValueError("no such log")
-        taken = self.out[: self.written]
-        self.written = 0
+        cdef Lines* lines = &self.logs[LOG_NAMES.index(log)]
+        cdef bytes taken = lines.data[: lines.written]
+        lines.written = 0
         return taken
 
     def held(self, uint32_t most):
         """Lines of up to `most` conversations that go on, as they are now; nothing is ended."""
-        cdef size_t before = self.written
-        cdef uint64_t count = self.lines
+        cdef Lines* lines = &self.logs[CONN_LOG]
+        cdef size_t before = lines.written
+        cdef uint64_t count = lines.count
         cdef uint32_t i, slot, n = 0
         for i in range(WORTHS * BUCKETS):
             slot = self.buckets[i]
             while slot != NOWHERE and n < most:
-                write_line(self, slot)
+                write_line(self, slot, False)
                 n += 1
                 slot = self.slab[slot].next
-        taken = <bytes>self.out[before : self.written]
-        self.written = before
-        self.lines = count
+        taken = <bytes>lines.data[before : lines.written]
+        lines.written = before
+        lines.count = count
         return taken
 
     @property
@@ -266,10 +293,11 @@ cdef class Kernel:
         """Totals since the start; `received` is the sum of `analysed`, `not_ip` and `undecodable`."""
         return {
             "received": self.received, "bytes": self.received_bytes, "analysed": self.analysed,
-            "not_ip": self.not_ip, "undecodable": self.broken, "copies": self.copies, "lines": self.lines,
-            "lines_lost": self.lines_lost, "begun": self.begun, "ended": self.ended, "evicted": self.evicted,
+            "not_ip": self.not_ip, "undecodable": self.broken, "copies": self.copies,
+            "lines": self.logs[CONN_LOG].count + self.logs[TUNNEL_LOG].count + self.logs[WEIRD_LOG].count,
+            "lines_lost": self.logs[CONN_LOG].lost + self.logs[TUNNEL_LOG].lost + self.logs[WEIRD_LOG].lost, "begun": self.begun, "ended": self.ended, "evicted": self.evicted,
             "conversations": self.used, "too_deep": self.too_deep, "pieces_lost": self.pieces_lost,
-            "letters_lost": self.letters_lost, "datagrams_lost": self.datagrams_lost, "now": self.now,
+            "letters_lost": self.letters_lost, "sides_lost": self.sides_lost, "datagrams_lost": self.datagrams_lost, "now": self.now,
         }
 
 
@@ -286,4 +314,7 @@ include "follow.pxi"
 include "tcp.pxi"
 include "sequence.pxi"
 include "table.pxi"
+include "sides.pxi"
+include "text.pxi"
+include "odd.pxi"
 include "line.pxi"

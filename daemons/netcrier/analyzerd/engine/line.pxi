@@ -1,232 +1,164 @@
 # A conn line: the record of a conversation as one line of JSON, straight from the struct.
 #
-# Zeek's fields in Zeek's order, unset ones left out; then ours. Numbers as decimal, times with six places.
+# Zeek's fields in Zeek's order, unset ones left out; then ours (the table of them is in logs/conn.py).
 
-cdef inline int text(Kernel self, const char* letters) noexcept nogil:
-    cdef size_t n = strlen(letters)
-    memcpy(self.out + self.written, letters, n)
-    self.written += n
-    return 0
-
-cdef inline int number_text(Kernel self, uint64_t value) noexcept nogil:
-    cdef char[20] digits
-    cdef int n = 20
-    while True:
-        n -= 1
-        digits[n] = 48 + <char>(value % 10)
-        value //= 10
-        if value == 0:
-            break
-    memcpy(self.out + self.written, &digits[n], 20 - n)
-    self.written += 20 - n
-    return 0
-
-cdef int time_text(Kernel self, int64_t nanoseconds) noexcept nogil:
-    """Seconds with six places, rounded."""
-    cdef uint64_t micro
-    cdef uint64_t rest
-    cdef int i
-    if nanoseconds < 0:
-        self.out[self.written] = c"-"
-        self.written += 1
-        nanoseconds = -nanoseconds
-    micro = (<uint64_t>nanoseconds + 500) // 1000
-    number_text(self, micro // 1000000)
-    rest = micro % 1000000
-    self.out[self.written] = c"."
-    for i in range(6):
-        self.out[self.written + 6 - i] = 48 + <char>(rest % 10)
-        rest //= 10
-    self.written += 7
-    return 0
-
-cdef inline int padded(Kernel self, uint64_t value, int width, char after) noexcept nogil:
-    cdef int i
-    for i in range(width):
-        self.out[self.written + width - 1 - i] = 48 + <char>(value % 10)
-        value //= 10
-    self.out[self.written + width] = after
-    self.written += width + 1
-    return 0
-
-cdef int date_text(Kernel self, int64_t nanoseconds) noexcept nogil:
-    """RFC 3339 in UTC with six places, quoted. The civil date counts years from March, in eras of 400."""
-    cdef uint64_t micro = (<uint64_t>nanoseconds + 500) // 1000, seconds = micro // 1000000
-    cdef uint64_t day = seconds // 86400 + 719468, era = day // 146097, of_era = day % 146097
-    cdef uint64_t year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
-    cdef uint64_t of_year = of_era - (365 * year + year // 4 - year // 100), month = (5 * of_year + 2) // 153
-    cdef uint64_t of_month = of_year - (153 * month + 2) // 5 + 1
-    month = month + 3 if month < 10 else month - 9
-    text(self, b'"')
-    padded(self, year + era * 400 + (1 if month <= 2 else 0), 4, c"-")
-    padded(self, month, 2, c"-")
-    padded(self, of_month, 2, c"T")
-    padded(self, seconds % 86400 // 3600, 2, c":")
-    padded(self, seconds % 3600 // 60, 2, c":")
-    padded(self, seconds % 60, 2, c".")
-    padded(self, micro % 1000000, 6, c"Z")
-    text(self, b'"')
-    return 0
-
-cdef int address_text(Kernel self, uint64_t hi, uint64_t lo, bint v6) noexcept nogil:
-    """Dotted for IPv4, RFC 5952 for IPv6."""
-    cdef int i, n, best = -1, best_size = 1, size
-    cdef uint16_t[8] parts
-    if not v6:
-        for i in range(4):
-            number_text(self, (lo >> (24 - 8 * i)) & 0xFF)
-            if i < 3:
-                self.out[self.written] = c"."
-                self.written += 1
-        return 0
-    for i in range(4):
-        parts[i] = <uint16_t>(hi >> (48 - 16 * i))
-        parts[4 + i] = <uint16_t>(lo >> (48 - 16 * i))
-    if hi == 0 and lo >> 32 == 0xFFFF:
-        text(self, b"::ffff:")
-        return address_text(self, 0, lo, False)
-    i = 0
-    while i < 8:
-        size = 0
-        while i + size < 8 and parts[i + size] == 0:
-            size += 1
-        if size > best_size:
-            best, best_size = i, size
-        i += size if size else 1
-    i = 0
-    while i < 8:
-        if i == best:
-            text(self, b"::")
-            i += best_size
-            continue
-        if i and i != best + best_size:
-            self.out[self.written] = c":"
-            self.written += 1
-        elif i and best < 0:
-            self.out[self.written] = c":"
-            self.written += 1
-        n = 12
-        while n and parts[i] >> n == 0:
-            n -= 4
-        while n >= 0:
-            self.out[self.written] = HEX[(parts[i] >> n) & 15]
-            self.written += 1
-            n -= 4
-        i += 1
-    return 0
-
-cdef int mac_text(Kernel self, const uint8_t* mac) noexcept nogil:
-    cdef int i
-    for i in range(6):
-        self.out[self.written] = HEX[mac[i] >> 4]
-        self.out[self.written + 1] = HEX[mac[i] & 15]
-        self.out[self.written + 2] = c":"
-        self.written += 3
-    self.written -= 1
-    return 0
-
-cdef int room_for_line(Kernel self) noexcept nogil:
-    cdef char* wider
-    cdef size_t size
-    if self.written + LINE_MOST <= self.out_size:
-        return 1
-    size = self.out_size * 2
-    wider = <char*>realloc(self.out, size)
-    if wider == NULL:
-        self.lines_lost += 1
-        return 0
-    self.out = wider
-    self.out_size = size
-    return 1
-
-cdef int write_line(Kernel self, uint32_t slot) noexcept nogil:
+cdef int write_line(Kernel self, uint32_t slot, bint partial) noexcept nogil:
+    """The record as it stands; `partial` for one of a conversation that goes on."""
     cdef const Conversation* c = &self.slab[slot]
-    cdef bint v6 = c.flags & IS_V6 != 0
-    cdef uint64_t a, b
-    cdef uint32_t chunk
-    if not self.wants_lines or not room_for_line(self):
+    cdef Lines* o = &self.logs[CONN_LOG]
+    cdef uint64_t sent = end_bytes(c, &c.orig, &c.resp), received = end_bytes(c, &c.resp, &c.orig)
+    if not self.wants_lines or not room_for_line(o):
         return 0
-    self.lines += 1
-    text(self, b'{"ts":')
-    if self.iso:
-        date_text(self, c.start)
-    else:
-        time_text(self, c.start)
-    text(self, b',"uid":"C')
-    a = mix(c.serial ^ self.seed_a, self.seed_b ^ 0x9E3779B97F4A7C15ULL) ^ self.seed_c
-    b = mix(c.serial ^ self.seed_c, self.seed_a ^ 0xD1B54A32D192ED03ULL) ^ self.seed_b
-    self.written += base62(<uint32_t>(a >> 32), <uint32_t>a, <uint32_t>b, self.out + self.written)
-    text(self, b'","id.orig_h":"')
-    address_text(self, c.orig_hi, c.orig_lo, v6)
-    text(self, b'","id.orig_p":')
-    number_text(self, c.orig_port)
-    text(self, b',"id.resp_h":"')
-    address_text(self, c.resp_hi, c.resp_lo, v6)
-    text(self, b'","id.resp_p":')
-    number_text(self, c.resp_port)
-    text(self, b',"proto":"')
-    text(self, proto_name(c.protocol))
-    text(self, b'"')
+    o.count += 1
+    text(o, b'{"ts":')
+    stamp_text(self, o, c.start)
+    text(o, b',"uid":"')
+    uid_text(self, o, c.serial)
+    text(o, b'",')
+    ends_text(o, c.orig_hi, c.orig_lo, c.orig_port, c.resp_hi, c.resp_lo, c.resp_port, c.flags & IS_V6 != 0)
+    text(o, b',"proto":"')
+    text(o, proto_name(c.protocol))
+    text(o, b'"')
     if c.service:
-        text(self, b',"service":"')
-        text(self, service_name(c.service))
-        text(self, b'"')
+        text(o, b',"service":"')
+        text(o, service_name(c.service))
+        text(o, b'"')
     if c.last > c.start:
-        text(self, b',"duration":')
-        time_text(self, c.last - c.start)
-        text(self, b',"orig_bytes":')
-        number_text(self, end_bytes(c, &c.orig, &c.resp))
-        text(self, b',"resp_bytes":')
-        number_text(self, end_bytes(c, &c.resp, &c.orig))
-    text(self, b',"conn_state":"')
-    text(self, conn_state(c))
-    text(self, b'","local_orig":')
-    text(self, b"true" if is_local(c.orig_hi, c.orig_lo) else b"false")
-    text(self, b',"local_resp":')
-    text(self, b"true" if is_local(c.resp_hi, c.resp_lo) else b"false")
-    text(self, b',"missed_bytes":')
-    number_text(self, c.missed)
+        text(o, b',"duration":')
+        time_text(o, c.last - c.start)
+        counted(o, b',"orig_bytes":', sent)
+        counted(o, b',"resp_bytes":', received)
+    text(o, b',"conn_state":"')
+    text(o, conn_state(c))
+    text(o, b'","local_orig":true' if is_local(c.orig_hi, c.orig_lo) else b'","local_orig":false')
+    text(o, b',"local_resp":true' if is_local(c.resp_hi, c.resp_lo) else b',"local_resp":false')
+    counted(o, b',"missed_bytes":', c.orig.lost + c.resp.lost)
     if c.history_length:
-        text(self, b',"history":"')
-        memcpy(self.out + self.written, c.history, c.history_length)
-        self.written += c.history_length
-        chunk = c.more
-        while chunk != NOWHERE and self.written + LINE_MOST // 2 < self.out_size:
-            memcpy(self.out + self.written, self.letters[chunk].text, self.letters[chunk].length)
-            self.written += self.letters[chunk].length
-            if self.written + LINE_MOST // 2 >= self.out_size and not room_for_line(self):
-                break
-            chunk = self.letters[chunk].next
-        room_for_line(self)
-        text(self, b'"')
-    text(self, b',"orig_pkts":')
-    number_text(self, c.orig.packets)
-    text(self, b',"orig_ip_bytes":')
-    number_text(self, c.orig.ip_bytes)
-    text(self, b',"resp_pkts":')
-    number_text(self, c.resp.packets)
-    text(self, b',"resp_ip_bytes":')
-    number_text(self, c.resp.ip_bytes)
-    text(self, b',"ip_proto":')
-    number_text(self, c.protocol)
-    text(self, b',"community_id":"')
-    self.written += community(c, self.out + self.written)
-    text(self, b'"')
-    if any_octet(c.orig.mac) or any_octet(c.resp.mac):
-        text(self, b',"orig_l2_addr":"')
-        mac_text(self, c.orig.mac)
-        text(self, b'","resp_l2_addr":"')
-        mac_text(self, c.resp.mac)
-        text(self, b'"')
-    if c.vlan:
-        text(self, b',"vlan":')
-        number_text(self, c.vlan)
-    if c.inner_vlan:
-        text(self, b',"inner_vlan":')
-        number_text(self, c.inner_vlan)
-    if self.interface[0]:
-        text(self, b',"interface":"')
-        text(self, self.interface)
-        text(self, b'"')
-    text(self, b"}\n")
+        history_text(self, o, c)
+    counted(o, b',"orig_pkts":', c.orig.packets)
+    counted(o, b',"orig_ip_bytes":', c.orig.ip_bytes)
+    counted(o, b',"resp_pkts":', c.resp.packets)
+    counted(o, b',"resp_ip_bytes":', c.resp.ip_bytes)
+    if c.parent:
+        text(o, b',"tunnel_parents":["')
+        uid_text(self, o, c.parent)
+        text(o, b'"]')
+    counted(o, b',"ip_proto":', c.protocol)
+    text(o, b',"community_id":"')
+    o.written += community(c, o.data + o.written)
+    text(o, b'"')
+    link_text(self, o, c)
+    if c.protocol == TCP:
+        tcp_text(o, c)
+    measures_text(self, o, c)
+    if partial:
+        text(o, b',"partial":true')
+    if c.flags & HAD_PARTIAL:
+        deltas_text(self, o, c, sent, received)
+    text(o, b"}\n")
     return 0
+
+cdef inline int counted(Lines* o, const char* name, uint64_t value) noexcept nogil:
+    text(o, name)
+    return number_text(o, value)
+
+cdef inline int where_any(Lines* o, const char* name, uint64_t value) noexcept nogil:
+    """A counter that is left out where it is 0."""
+    return counted(o, name, value) if value else 0
+
+cdef int history_text(Kernel self, Lines* o, const Conversation* c) noexcept nogil:
+    """All letters; of a history longer than a line's room what fits."""
+    cdef uint32_t side = c.sides
+    text(o, b',"history":"')
+    memcpy(o.data + o.written, c.history, c.history_length)
+    o.written += c.history_length
+    while side != NOWHERE:
+        if self.sides[side].kind == LETTERS:
+            memcpy(o.data + o.written, self.sides[side].text, self.sides[side].length)
+            o.written += self.sides[side].length
+            if not room_for_line(o):
+                break
+        side = self.sides[side].next
+    return text(o, b'"')
+
+cdef int link_text(Kernel self, Lines* o, const Conversation* c) noexcept nogil:
+    if any_octet(c.orig.mac) or any_octet(c.resp.mac):
+        text(o, b',"orig_l2_addr":"')
+        mac_text(o, c.orig.mac)
+        text(o, b'","resp_l2_addr":"')
+        mac_text(o, c.resp.mac)
+        text(o, b'"')
+    where_any(o, b',"vlan":', c.vlan)
+    where_any(o, b',"inner_vlan":', c.inner_vlan)
+    if self.interface[0]:
+        text(o, b',"interface":"')
+        text(o, self.interface)
+        text(o, b'"')
+    return 0
+
+cdef int flags_text(Lines* o, uint8_t flags) noexcept nogil:
+    """FSRPAUEC, for the bits from the lowest."""
+    cdef int i
+    for i in range(8):
+        if flags >> i & 1:
+            o.data[o.written] = b"FSRPAUEC"[i]
+            o.written += 1
+    return 0
+
+cdef int tcp_text(Lines* o, const Conversation* c) noexcept nogil:
+    """What Zeek lacks about a TCP conversation, each for both ends."""
+    if c.orig.rtt:
+        text(o, b',"orig_rtt":')
+        time_text(o, <int64_t>(c.orig.rtt - 1) * 1000)
+    if c.resp.rtt:
+        text(o, b',"resp_rtt":')
+        time_text(o, <int64_t>(c.resp.rtt - 1) * 1000)
+    where_any(o, b',"orig_retransmits":', c.orig.retransmitted - c.orig.out_of_order)
+    where_any(o, b',"resp_retransmits":', c.resp.retransmitted - c.resp.out_of_order)
+    where_any(o, b',"orig_out_of_order":', c.orig.out_of_order)
+    where_any(o, b',"resp_out_of_order":', c.resp.out_of_order)
+    where_any(o, b',"orig_dup_acks":', c.orig.dup_acks)
+    where_any(o, b',"resp_dup_acks":', c.resp.dup_acks)
+    where_any(o, b',"orig_zero_windows":', c.orig.zero_windows)
+    where_any(o, b',"resp_zero_windows":', c.resp.zero_windows)
+    where_any(o, b',"orig_lost_bytes":', c.orig.lost)
+    where_any(o, b',"resp_lost_bytes":', c.resp.lost)
+    where_any(o, b',"orig_mss":', c.orig.mss)
+    where_any(o, b',"resp_mss":', c.resp.mss)
+    if c.orig.tcp_flags:
+        text(o, b',"orig_tcp_flags":"')
+        flags_text(o, c.orig.tcp_flags)
+        text(o, b'"')
+    if c.resp.tcp_flags:
+        text(o, b',"resp_tcp_flags":"')
+        flags_text(o, c.resp.tcp_flags)
+        text(o, b'"')
+    return 0
+
+cdef int measures_text(Kernel self, Lines* o, const Conversation* c) noexcept nogil:
+    if c.orig.packets:
+        counted(o, b',"orig_ttl_min":', c.orig.ttl_min)
+        counted(o, b',"orig_ttl_max":', c.orig.ttl_max)
+    if c.resp.packets:
+        counted(o, b',"resp_ttl_min":', c.resp.ttl_min)
+        counted(o, b',"resp_ttl_max":', c.resp.ttl_max)
+    if c.first_payload:
+        text(o, b',"first_payload":')
+        stamp_text(self, o, c.start + from_offset(c.first_payload))
+        text(o, b',"last_payload":')
+        stamp_text(self, o, c.start + from_offset(c.last_payload))
+    return 0
+
+cdef int deltas_text(
+    Kernel self, Lines* o, const Conversation* c, uint64_t sent, uint64_t received
+) noexcept nogil:
+    """What came since the partial record before this one."""
+    cdef const Interim* was = interim_of(self, c)
+    if was == NULL:
+        return 0
+    counted(o, b',"orig_bytes_delta":', sent - was.bytes[0] if sent > was.bytes[0] else 0)
+    counted(o, b',"resp_bytes_delta":', received - was.bytes[1] if received > was.bytes[1] else 0)
+    counted(o, b',"orig_pkts_delta":', c.orig.packets - was.packets[0])
+    counted(o, b',"orig_ip_bytes_delta":', c.orig.ip_bytes - was.ip_bytes[0])
+    counted(o, b',"resp_pkts_delta":', c.resp.packets - was.packets[1])
+    return counted(o, b',"resp_ip_bytes_delta":', c.resp.ip_bytes - was.ip_bytes[1])

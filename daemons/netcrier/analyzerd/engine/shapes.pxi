@@ -11,6 +11,7 @@ cdef enum:
     SYN = 0x02
     RST = 0x04
     ACK = 0x10
+    URG = 0x20
 
 cdef enum:
     # IP protocol numbers that the engine treats by name.
@@ -62,14 +63,16 @@ cdef enum:
     SEEN_ACK = 0x10
     SEEN_FIN_RST = 0x20
     SEEN_MULTI = 0x40
+    SEEN_LIMIT = 0x80     # of the originator only: an analysis gave up ("X")
 
 cdef enum:
     # Endpoint.flags
     DID_CLOSE = 0x01      # this end's close was complete
     DID_EOF = 0x02        # all that this end sent before its close has been accounted for
     SKIPS = 0x04          # its sequence space is no longer followed (a budget was used up)
-    ACTIVE = 0x08         # UDP: a datagram with a good checksum was seen
-    FIRST_SEEN = 0x10     # TCP: a packet of this end was processed
+    SENT_FIN = 0x08
+    FIRST_SEEN = 0x10     # a packet of this end, with a good checksum, was processed
+    BEFORE_AT = 5         # from this bit on: the state before the present one
 
 cdef enum:
     # Conversation.flags
@@ -78,8 +81,13 @@ cdef enum:
     CLOSING = 0x04        # `ends` holds the time at which the record is written
     ONE_WAY = 0x08        # ICMP kinds without a counterpart: never paired
     IS_V6 = 0x10
-    TOO_DEEP = 0x20       # tunnels beyond the depth limit were met inside
+    NO_TUNNEL = 0x20      # it only looked like a tunnel: not tried again
     HALF_CLOSING = 0x40   # as CLOSING, for the first close by an end of which nothing else was seen
+    ODD = 0x80            # something of it stands in weird.log
+    SYN_AGAIN = 0x100     # SYN or SYN-ACK were repeated: round trips cannot be told
+    HAD_PARTIAL = 0x200   # a partial record was written
+    NO_PARTIAL = 0x400    # there was no room to remember one
+    CARRIES = 0x800       # it is a tunnel and its discovery was logged
 
 cdef enum Worth:
     # What is evicted first at the table's limit. A conversation stands in the wheel of its worth.
@@ -98,6 +106,29 @@ cdef enum Service:
     TEREDO = 5
     AYIYA = 6
 
+cdef enum TunnelKind:
+    IP_TUNNEL = 1
+    AYIYA_TUNNEL = 2
+    TEREDO_TUNNEL = 3
+    GTP_TUNNEL = 4
+    GRE_TUNNEL = 5
+    VXLAN_TUNNEL = 6
+    GENEVE_TUNNEL = 7
+
+cdef enum:
+    # Which log: an index of Kernel.logs.
+    CONN_LOG = 0
+    TUNNEL_LOG = 1
+    WEIRD_LOG = 2
+    LOGS = 3
+
+cdef enum Shape:
+    # What a tunnel carries.
+    IP_SHAPE = 0
+    ETHERNET_SHAPE = 1
+    WIRELESS_SHAPE = 2
+    TYPE_SHAPE = 3       # by an Ethernet type
+
 cdef enum Fate:
     # What became of a packet, or of one layer of it.
     FOLLOWED = 1     # it belongs to a conversation, or to a datagram whose fragments are still coming
@@ -105,8 +136,8 @@ cdef enum Fate:
     BROKEN = 3       # cut short, or not what it claims to be
 
 cdef enum:
-    HISTORY_ROOM = 26                # letters in the struct itself; more go into chunks
-    LETTERS_ROOM = 56                # letters in a chunk
+    HISTORY_ROOM = 13                # letters in the struct itself; more go into sides
+    SIDE_ROOM = 56                   # bytes in a side
     TUNNELS_DEEP = 4                 # layers of tunnels followed in one packet (Zeek's limit)
     LAYERS = 16                      # link layers followed in one packet: a loop of tags ends here
     OVERLAP = 1048576                # a jump in TCP sequence numbers beyond this is not believed
@@ -135,6 +166,7 @@ ctypedef struct Packet:
     uint16_t vlan
     uint16_t inner_vlan
     uint16_t mss
+    uint16_t scale          # TCP's window scale option and 1, or 0
     uint8_t protocol
     uint8_t version
     uint8_t flags
@@ -149,28 +181,30 @@ ctypedef struct Packet:
     uint8_t[6] dst_mac
 
 ctypedef struct Endpoint:
+    # 104 bytes; where a counter has fewer than 64 bits it stops at its highest value.
     uint64_t packets
     uint64_t ip_bytes
     uint64_t bytes          # UDP, ICMP: payload seen. TCP: up to where (relative) the data is in order
-    uint64_t fin_seq        # relative, one past the FIN
+    uint64_t lost           # bytes of gaps
     uint32_t start_seq
     uint32_t last_seq
     uint32_t ack_seq        # the highest that the peer acknowledged
-    uint16_t seq_wraps
-    uint16_t ack_wraps
+    uint32_t fin_seq        # relative, one past the FIN, modulo 2**32
     uint32_t last_syn
     uint32_t last_fin
     uint32_t last_rst
-    uint32_t retransmitted
+    uint32_t retransmitted  # segments that did not raise last_seq
+    uint32_t out_of_order   # of these, ones that filled a hole
+    uint32_t dup_acks
     uint32_t pieces         # first of the ranges above a hole, or NOWHERE
-    uint16_t piece_count
-    uint16_t zero_windows   # these three stop at their highest value
+    uint32_t rtt            # of the handshake, on this end's side: microseconds and 1, or 0
+    uint16_t seq_wraps
+    uint16_t ack_wraps
+    uint16_t zero_windows
     uint16_t gaps
     uint16_t bad_checksums
     uint16_t mss
     uint8_t state
-    uint8_t before          # the state before this one
-    uint8_t fins
     uint8_t marks
     uint8_t flags
     uint8_t tcp_flags
@@ -179,6 +213,7 @@ ctypedef struct Endpoint:
     uint8_t[6] mac
 
 ctypedef struct Conversation:
+    # 320 bytes.
     uint64_t orig_hi
     uint64_t orig_lo
     uint64_t resp_hi
@@ -186,33 +221,85 @@ ctypedef struct Conversation:
     int64_t start
     int64_t last
     int64_t ends            # CLOSING: when the record is written whatever comes
-    uint64_t serial         # of this engine; the uid is made from it
-    uint64_t missed
+    uint32_t serial         # of this engine, its low 32 bits, never 0; the uid is made from it
+    uint32_t parent         # serial of the tunnel that it was first seen in, or 0
     uint32_t next           # in its wheel bucket, or in the free list
     uint32_t back
-    uint32_t more           # first chunk of a long history, or NOWHERE
+    uint32_t sides          # first of what it keeps beside the slab, or NOWHERE
+    uint32_t first_payload  # an offset from `start`
+    uint32_t last_payload
     uint16_t bucket
     uint16_t orig_port
     uint16_t resp_port
     uint16_t vlan
     uint16_t inner_vlan
+    uint16_t flags
     uint8_t protocol
-    uint8_t flags
     uint8_t service
     uint8_t history_length  # letters in `history`
     char[HISTORY_ROOM] history
     Endpoint orig
     Endpoint resp
 
+cdef enum SideKind:
+    LETTERS = 0             # a long history goes on here
+    PARTIAL_RECORD = 1      # Interim: what the last partial record said
+    TUNNEL_USE = 2          # Use: that it is a tunnel
+    STREAM = 3              # the number of its stream
+
+ctypedef struct Side:
+    # What few conversations need; chained from Conversation.sides, in the order in which it was taken.
+    uint32_t next
+    uint16_t kind
+    uint16_t length
+    char[SIDE_ROOM] text
+
+ctypedef struct Interim:
+    int64_t time
+    uint64_t[2] packets     # originator, responder
+    uint64_t[2] ip_bytes
+    uint64_t[2] bytes
+
+ctypedef struct Use:
+    int64_t used            # when a conversation inside last began
+    uint32_t kind
+
+ctypedef struct Lines:
+    # Whole lines of one log, not yet taken.
+    char* data
+    size_t written
+    size_t size
+    uint64_t count
+    uint64_t lost
+
 ctypedef struct Piece:
     uint64_t start
     uint64_t end
     uint32_t next
 
-ctypedef struct Letters:
-    uint32_t next
-    uint32_t length
-    char[LETTERS_ROOM] text
+ctypedef struct Pair:
+    # A tunnel between two addresses.
+    uint64_t src_hi
+    uint64_t src_lo
+    uint64_t dst_hi
+    uint64_t dst_lo
+    int64_t seen            # its last packet
+    int64_t used            # when a conversation inside last began
+    uint32_t serial         # 0: free
+    uint32_t kind
+    bint v6
+    bint found              # its discovery was logged and not its end
+
+ctypedef struct Level:
+    # A tunnel around the packet that is looked at.
+    uint32_t serial
+    uint32_t place          # in the pairs, or in the slab: there only as long as the serial is the same
+    uint32_t kind
+    bint pair
+
+ctypedef struct Said:
+    uint64_t key
+    int64_t until
 
 ctypedef struct Cell:
     # One place of the open-addressed index.

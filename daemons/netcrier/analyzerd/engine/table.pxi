@@ -118,7 +118,7 @@ cdef inline int worth_of(Kernel self, const Conversation* c) noexcept nogil:
 cdef int hang(Kernel self, uint32_t slot) noexcept nogil:
     """Into the bucket of its due time and worth."""
     cdef Conversation* c = &self.slab[slot]
-    cdef int64_t tick = due(self, c) // self.tick
+    cdef int64_t tick = min(due(self, c), partial_due(self, c)) // self.tick
     cdef int worth = worth_of(self, c)
     cdef uint32_t bucket
     if tick <= self.turned:
@@ -160,6 +160,8 @@ cdef int turn_wheel(Kernel self) noexcept nogil:
     while self.turned < target:
         self.turned += 1
         tick = self.turned
+        if tick & 255 == 0:
+            expire_pairs(self)
         for worth in range(WORTHS):
             bucket = worth * BUCKETS + <uint32_t>(tick % BUCKETS)
             slot = self.buckets[bucket]
@@ -168,6 +170,10 @@ cdef int turn_wheel(Kernel self) noexcept nogil:
                 if due(self, &self.slab[slot]) <= self.now:
                     finish(self, slot)
                 else:
+                    if self.slab[slot].flags & CARRIES:
+                        close_tunnel(self, &self.slab[slot], True)
+                    if partial_due(self, &self.slab[slot]) <= self.now:
+                        write_partial(self, slot)
                     rehang(self, slot)
                 slot = following
     return 0
@@ -207,7 +213,9 @@ cdef uint32_t take_slot(Kernel self) noexcept nogil:
 
 cdef int finish(Kernel self, uint32_t slot) noexcept nogil:
     """Write the record and give the slot back."""
-    write_line(self, slot)
+    if self.slab[slot].flags & CARRIES:
+        close_tunnel(self, &self.slab[slot], False)
+    write_line(self, slot, False)
     return discard(self, slot)
 
 cdef int discard(Kernel self, uint32_t slot) noexcept nogil:
@@ -216,7 +224,8 @@ cdef int discard(Kernel self, uint32_t slot) noexcept nogil:
     unindex(self, hash_again(self, c), slot)
     drop_pieces(self, &c.orig)
     drop_pieces(self, &c.resp)
-    drop_letters(self, c)
+    drop_sides(self, c)
+    c.serial = 0
     c.next = self.free_slots
     self.free_slots = slot
     self.used -= 1

@@ -13,13 +13,13 @@ cdef int transport(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except
     p.whole = end <= self.limit
     if kind == TCP:
         if have < 20:
-            return BROKEN
+            return odd_packet(self, SHORT_HEADER_TCP if size < 20 else TRIM_TCP, p)
         tcp_header(self, at, have, size, p)
         follow(self, p)
         return FOLLOWED
     if kind == UDP:
         if have < 8:
-            return BROKEN
+            return odd_packet(self, SHORT_HEADER_UDP if size < 8 else TRIM_UDP, p)
         p.src_port = two(self, at)
         p.dst_port = two(self, at + 2)
         length = two(self, at + 4)
@@ -34,18 +34,22 @@ cdef int transport(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except
         slot = follow(self, p)
         if p.bad and self.checksums == DROP_BAD:
             return FOLLOWED
-        return tunnel(self, slot, p)
+        return udp_tunnel(self, slot, p)
     if kind == ICMP or kind == ICMP6:
         if have < 8:
-            return BROKEN
+            return odd_packet(self, SHORT_HEADER_ICMP if size < 8 else TRIM_ICMP, p)
         icmp_header(self, at, size, p)
         follow(self, p)
         return FOLLOWED
     if kind == IPIP or kind == IPV6:
-        return inside(self, at, end, p, 0, False)
+        return ip_in_ip(self, at, end, p, 4 if kind == IPIP else 6, IP_TUNNEL)
     if kind == GRE:
         return gre(self, at, end, p)
-    if kind == ESP or kind == NO_NEXT:
+    if kind == NO_NEXT:
+        if self.depth == 0 or self.levels[self.depth - 1].kind != TEREDO_TUNNEL:
+            odd_packet(self, NO_NEXT6, p)
+        return NOT_IP
+    if kind == ESP:
         return NOT_IP
     p.payload = size
     p.body = at
@@ -66,23 +70,25 @@ cdef int tcp_header(Kernel self, Py_ssize_t at, Py_ssize_t have, Py_ssize_t size
     p.captured = have - header
     if header < 20 or header > have:
         p.headless = True
+        p.mss = header < 20  # which of both it was, for weird.log
         return 0
     if self.checksums != IGNORE_BAD and p.whole:
         p.bad |= ones(self, at, size, pseudo(self, p, size)) != 0xFFFF
     if p.flags & SYN:
         option = at + 20
-        while option + 4 <= at + header:
+        while option + 2 < at + header:
             if self.octets[option] == 0:
                 break
             if self.octets[option] == 1:
                 option += 1
                 continue
             length = self.octets[option + 1]
-            if length < 2:
+            if length < 2 or option + length > at + header:
                 break
             if self.octets[option] == 2 and length == 4:
                 p.mss = two(self, option + 2)
-                break
+            elif self.octets[option] == 3 and length == 3:
+                p.scale = self.octets[option + 2] + 1
             option += length
     return 0
 

@@ -1,67 +1,174 @@
-# Tunnels in UDP, by the responder's port: VXLAN, Geneve, GTPv1, Teredo, AYIYA, GRE.
+# Tunnels in UDP, by the responder's port: VXLAN, Geneve, GTPv1, Teredo, AYIYA, GRE; Teredo and AYIYA also by content.
+#
+# A conversation that only looked like one of them is not tried again (of GTP every datagram is).
 
-cdef int tunnel(Kernel self, uint32_t slot, Packet* p) except -1 nogil:
-    """A UDP datagram that carries packets, by the responder's port. The datagram counts as followed."""
-    cdef Py_ssize_t at = p.body, end = min(p.body + p.payload, p.stop), size
-    cdef Py_ssize_t room
-    cdef int port = self.slab[slot].resp_port, kind
-    if port != 4789 and port != 6081 and port != 2152 and port != 2123 and port != 3544 and port != 5072 and port != 4754:
+cdef int udp_tunnel(Kernel self, uint32_t slot, Packet* p) except -1 nogil:
+    """The datagram counts as followed, whatever is inside."""
+    cdef Py_ssize_t at = p.body, end = p.stop, room = min(end, self.limit) - at
+    cdef int port = self.slab[slot].resp_port
+    cdef bint tunnel = False
+    if self.slab[slot].flags & NO_TUNNEL:
         return FOLLOWED
-    room = min(end, self.limit) - at
-    if port == 4789:  # VXLAN (RFC 7348)
-        if room > 8 and self.octets[at] & 8:
-            self.slab[slot].service = VXLAN
-            inside(self, at + 8, end, p, 0, True)
-    elif port == 6081:  # Geneve (RFC 8926)
-        if room >= 8 and self.octets[at] >> 6 == 0:
-            size = 8 + (self.octets[at] & 0x3F) * 4
-            if size <= room:
-                self.slab[slot].service = GENEVE
-                if size < room:
-                    inside(self, at + size, end, p, two(self, at + 2), False)
-    elif port == 3544:
-        teredo(self, slot, at, end, room, p)
-    elif port == 5072:  # AYIYA (draft-massar-v6ops-ayiya)
-        if room >= 8 and self.octets[at + 2] & 15 == 1:
-            size = 8 + (1 << (self.octets[at] >> 4)) + (self.octets[at + 1] >> 4) * 4
-            kind = self.octets[at + 3]
-            if size < room and (kind == IPV6 or kind == IPIP):
-                self.slab[slot].service = AYIYA
-                inside(self, at + size, end, p, 0, False)
+    if port == 4789:
+        tunnel = vxlan(self, slot, at, end, room, p)
+    elif port == 6081:
+        tunnel = geneve(self, slot, at, end, room, p)
+    elif port == 2152 or port == 2123:
+        gtp(self, slot, at, end, room, p)
+        tunnel = True
     elif port == 4754:  # GRE in UDP (RFC 8086)
         if room >= 4:
-            p.stop = end
             gre(self, at, end, p)
+        tunnel = True
+    elif port == 3544 or teredo_like(self, at, room):
+        tunnel = teredo(self, slot, at, end, room, p)
+    elif port == 5072 or (room >= 8 and self.octets[at + 1] == 0x52 and self.octets[at + 2] == 0x11):
+        tunnel = ayiya(self, slot, at, end, room, p)
     else:
-        gtp(self, slot, at, end, room, p)
+        return FOLLOWED
+    if not tunnel:
+        self.slab[slot].flags |= NO_TUNNEL
     return FOLLOWED
 
-cdef int teredo(Kernel self, uint32_t slot, Py_ssize_t at, Py_ssize_t end, Py_ssize_t room, Packet* p) except -1 nogil:
-    """RFC 4380: authentication, then origin indication, both optional, then IPv6."""
+cdef bint too_deep(Kernel self, uint32_t slot, Packet* p, int which) noexcept nogil:
+    """Whether one layer more would be too many; the history says so."""
+    if self.depth < TUNNELS_DEEP:
+        return False
+    self.too_deep += 1
+    if not self.slab[slot].orig.marks & SEEN_LIMIT:
+        self.slab[slot].orig.marks |= SEEN_LIMIT
+        letter(self, &self.slab[slot], c"X")
+    odd_packet(self, which, p)
+    return True
+
+cdef bint vxlan(
+    Kernel self, uint32_t slot, Py_ssize_t at, Py_ssize_t end, Py_ssize_t room, Packet* p
+) except? False nogil:
+    """RFC 7348. False where it is none."""
+    if too_deep(self, slot, p, DEEP_VXLAN):
+        return True
+    if room < 8 or not self.octets[at] & 8:
+        return False
+    enter_conversation(self, slot, VXLAN_TUNNEL, VXLAN)
+    if room == 8:
+        odd_packet(self, VXLAN_EMPTY, p)
+    else:
+        inside(self, at + 8, end, p, ETHERNET_SHAPE, 0)
+    return True
+
+cdef bint geneve(
+    Kernel self, uint32_t slot, Py_ssize_t at, Py_ssize_t end, Py_ssize_t room, Packet* p
+) except? False nogil:
+    """RFC 8926. False where it is none."""
     cdef Py_ssize_t size
-    if room >= 4 and two(self, at) == 1:
+    if too_deep(self, slot, p, DEEP_GENEVE):
+        return True
+    if room < 8:
+        return False
+    if self.octets[at] >> 6:
+        odd_packet_with(self, GENEVE_VERSION, p, b"", self.octets[at] >> 6)
+        return True
+    size = 8 + (self.octets[at] & 0x3F) * 4
+    if size > room:
+        return False
+    enter_conversation(self, slot, GENEVE_TUNNEL, GENEVE)
+    if size == room:
+        odd_packet(self, GENEVE_EMPTY, p)
+    else:
+        inside(self, at + size, end, p, TYPE_SHAPE, two(self, at + 2))
+    return True
+
+cdef bint ayiya(
+    Kernel self, uint32_t slot, Py_ssize_t at, Py_ssize_t end, Py_ssize_t room, Packet* p
+) except? False nogil:
+    """draft-massar-v6ops-ayiya. False where it is none."""
+    cdef Py_ssize_t size
+    cdef int kind
+    if too_deep(self, slot, p, DEEP_AYIYA):
+        return True
+    if room < 8:
+        return False
+    size = 8 + (1 << (self.octets[at] >> 4)) + (self.octets[at + 1] >> 4) * 4
+    if size > room:
+        return False
+    if self.octets[at + 2] & 15 != 1:
+        return True
+    kind = self.octets[at + 3]
+    enter_conversation(self, slot, AYIYA_TUNNEL, AYIYA)
+    if size == room:
+        odd_packet(self, AYIYA_EMPTY, p)
+    elif kind == IPV6 or kind == IPIP:
+        inside(self, at + size, end, p, IP_SHAPE, 0)
+    return True
+
+cdef bint teredo_like(Kernel self, Py_ssize_t at, Py_ssize_t room) except? True nogil:
+    """A datagram of any port that is Teredo by its content: an address of 2001::/32, or an origin indication."""
+    cdef Py_ssize_t size
+    if room < 40 or (self.octets[at] >> 4 != 6 and (self.octets[at] or self.octets[at + 1] > 1)):
+        return False
+    if self.octets[at] >> 4 == 6 and (four(self, at + 8) == 0x20010000 or four(self, at + 24) == 0x20010000):
+        return True
+    size = 0
+    if self.octets[at + 1] == 1:
         size = 13 + self.octets[at + 2] + self.octets[at + 3]
+        if room < size + 40 or two(self, at + size):
+            return False
+    elif self.octets[at + 1]:
+        return False
+    return room >= size + 48 and self.octets[at + size + 8] >> 4 == 6
+
+cdef bint teredo(
+    Kernel self, uint32_t slot, Py_ssize_t at, Py_ssize_t end, Py_ssize_t room, Packet* p
+) except? False nogil:
+    """RFC 4380: authentication, then origin indication, both optional, then IPv6. False where it is none."""
+    cdef Py_ssize_t size
+    cdef int fits
+    if too_deep(self, slot, p, DEEP_TEREDO):
+        return True
+    if room >= 2 and two(self, at) == 1:
+        size = 13 + self.octets[at + 2] + self.octets[at + 3] if room >= 4 else room + 1
+        if room < size:
+            odd(self, TEREDO_AUTH, &self.slab[slot])
+            return False
         at += size
         room -= size
-    if room >= 8 and two(self, at) == 0:
+    if room >= 2 and two(self, at) == 0:
+        if room < 8:
+            odd(self, TEREDO_ORIGIN, &self.slab[slot])
+            return False
         at += 8
         room -= 8
-    if room < 40 or self.octets[at] >> 4 != 6 or two(self, at + 4) + 40 > end - at:
-        return 0
-    if two(self, at + 4) + 40 < end - at and self.octets[at + 6] != NO_NEXT:
-        return 0
-    self.slab[slot].service = TEREDO
-    inside(self, at, end, p, 0, False)
-    return 0
+    if room < 2:
+        odd(self, TEREDO_SHORT, &self.slab[slot])
+        return False
+    if self.octets[at] >> 4 != 6:
+        return False
+    if room < 40:
+        odd(self, TEREDO_INNER, &self.slab[slot])
+        return False
+    fits = exact(self, at, end)
+    if fits == 1 and self.octets[at + 6] == NO_NEXT and two(self, at + 4) == 0:
+        odd(self, TEREDO_BUBBLE, &self.slab[slot])
+    elif fits:
+        return False
+    enter_conversation(self, slot, TEREDO_TUNNEL, TEREDO)
+    inside(self, at, end, p, IP_SHAPE, 0)
+    return True
 
 cdef int gtp(Kernel self, uint32_t slot, Py_ssize_t at, Py_ssize_t end, Py_ssize_t room, Packet* p) except -1 nogil:
-    """GTPv1-U (3GPP TS 29.281): user packets, message type 255."""
+    """GTPv1-U (3GPP TS 29.281): user packets, message type 255; never one in another."""
     cdef Py_ssize_t size = 8, part
     cdef int flags, kind, layer
     if room < 8:
         return 0
+    if self.depth >= TUNNELS_DEEP:
+        self.too_deep += 1
+        odd_frame(self, DEEP_GTP)
+        return 0
     flags = self.octets[at]
     if flags >> 5 != 1 or not flags & 0x10 or self.octets[at + 1] != 255:
+        return 0
+    if self.depth and self.levels[self.depth - 1].kind == GTP_TUNNEL:
         return 0
     if flags & 7:
         if room < 12:
@@ -78,18 +185,8 @@ cdef int gtp(Kernel self, uint32_t slot, Py_ssize_t at, Py_ssize_t end, Py_ssize
                 return 0
             kind = self.octets[at + size + part - 1]
             size += part
-    at += size
-    room -= size
-    if room < 20:
+    if room < size + 20 or exact(self, at + size, end):
         return 0
-    if self.octets[at] >> 4 == 4:
-        part = two(self, at + 2)
-    elif self.octets[at] >> 4 == 6:
-        part = two(self, at + 4) + 40
-    else:
-        return 0
-    if part != end - at:
-        return 0
-    self.slab[slot].service = GTPV1
-    inside(self, at, end, p, 0, False)
+    enter_conversation(self, slot, GTP_TUNNEL, GTPV1)
+    inside(self, at + size, end, p, IP_SHAPE, 0)
     return 0

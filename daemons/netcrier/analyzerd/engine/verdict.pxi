@@ -8,7 +8,7 @@ cdef inline bint power_of_ten(uint32_t count) noexcept nogil:
         or count == 1000000 or count == 10000000 or count == 100000000 or count == 1000000000
     )
 
-cdef inline void set_flag(uint8_t* flags, uint8_t bit, bint on) noexcept nogil:
+cdef inline void set_flag(uint16_t* flags, uint16_t bit, bint on) noexcept nogil:
     flags[0] = flags[0] | bit if on else flags[0] & ~bit
 
 cdef inline bint any_octet(const uint8_t* mac) noexcept nogil:
@@ -16,8 +16,25 @@ cdef inline bint any_octet(const uint8_t* mac) noexcept nogil:
 
 cdef inline void enter(Endpoint* e, uint8_t state) noexcept nogil:
     if e.state != state:
-        e.before = e.state
+        e.flags = (e.flags & ((1 << BEFORE_AT) - 1)) | (e.state << BEFORE_AT)
         e.state = state
+
+cdef inline uint8_t before(const Endpoint* e) noexcept nogil:
+    return e.flags >> BEFORE_AT
+
+cdef inline uint32_t as_offset(int64_t nanoseconds) noexcept nogil:
+    """A time since the start in 32 bits: microseconds below half an hour, then milliseconds; never 0."""
+    cdef uint64_t micro = <uint64_t>nanoseconds // 1000 if nanoseconds > 0 else 0
+    if micro < 0x7FFFFFFF:
+        return <uint32_t>micro + 1
+    micro //= 1000
+    return 0x80000000U | <uint32_t>(micro if micro < 0x7FFFFFFF else 0x7FFFFFFF)
+
+cdef inline int64_t from_offset(uint32_t offset) noexcept nogil:
+    """In nanoseconds."""
+    if offset & 0x80000000U:
+        return <int64_t>(offset & 0x7FFFFFFF) * 1000000
+    return <int64_t>(offset - 1) * 1000
 
 cdef inline bint established(const Conversation* c) noexcept nogil:
     """The handshake is over at one end at least: the long time-out holds."""
@@ -25,7 +42,15 @@ cdef inline bint established(const Conversation* c) noexcept nogil:
 
 cdef inline bint clean(const Endpoint* e) noexcept nogil:
     """Gaps are believed only between ends that are established, or closed after they were."""
-    return e.state == ESTABLISHED or (e.state == CLOSED and e.before == ESTABLISHED)
+    return e.state == ESTABLISHED or (e.state == CLOSED and before(e) == ESTABLISHED)
+
+cdef inline bint active(const Endpoint* e) noexcept nogil:
+    """Something of it was seen and it did not close."""
+    return e.state != INACTIVE and not e.flags & DID_CLOSE
+
+cdef inline bint between(uint32_t seq, uint32_t low, uint32_t high) noexcept nogil:
+    """In the circle of sequence numbers, both ends included."""
+    return <int32_t>(seq - low) >= 0 and <int32_t>(high - seq) >= 0
 
 cdef inline uint64_t whole_seq(uint32_t seq, uint16_t wraps) noexcept nogil:
     return (<uint64_t>wraps << 32) + seq
@@ -66,7 +91,7 @@ cdef uint64_t end_bytes(const Conversation* c, const Endpoint* e, const Endpoint
     if c.protocol != TCP:
         return e.bytes
     if (
-        e.before == SYN_SENT and e.state == RESET and o.state == INACTIVE
+        before(e) == SYN_SENT and e.state == RESET and o.state == INACTIVE
         and e.ack_seq != e.start_seq and e.ack_seq != e.start_seq + 1
     ):
         return 0  # a half-open connection found and aborted: its numbers mean nothing
@@ -75,7 +100,7 @@ cdef uint64_t end_bytes(const Conversation* c, const Endpoint* e, const Endpoint
     size = (last if last > acked else acked) - e.start_seq
     if size:
         size -= 1
-    if e.fins and size:
+    if e.flags & SENT_FIN and size:
         size -= 1
     return size
 
@@ -83,9 +108,9 @@ cdef const char* conn_state(const Conversation* c) noexcept nogil:
     cdef uint8_t o = c.orig.state, r = c.resp.state
     cdef bint o_silent = o == INACTIVE or o == PARTIAL, r_silent = r == INACTIVE or r == PARTIAL
     if c.protocol == UDP:
-        if c.orig.flags & ACTIVE:
-            return b"SF" if c.resp.flags & ACTIVE else b"S0"
-        return b"SHR" if c.resp.flags & ACTIVE else b"OTH"
+        if c.orig.flags & FIRST_SEEN:
+            return b"SF" if c.resp.flags & FIRST_SEEN else b"S0"
+        return b"SHR" if c.resp.flags & FIRST_SEEN else b"OTH"
     if c.protocol != TCP:
         return b"OTH"
     if r == RESET:

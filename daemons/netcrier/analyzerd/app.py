@@ -114,6 +114,7 @@ class Analyzer:
             most=self.config.table.conversations,
             interface=interface,
             iso=self.config.log.time == "iso",
+            interim=self.config.log.interim,
         )
 
     def _writer(self) -> LogWriter:

@@ -33,9 +33,16 @@ class TableSection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The most that are followed at a time, 320 bytes each; beyond it the least worth is written and goes."""
 
 
+class AnalyzerLogSection(LogSection, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[log]`: as for every daemon, and the records of conversations that go on."""
+
+    interim: Annotated[int, Meta(ge=0, le=86400)] = 60
+    """Seconds after which, and from then on every so many, such a conversation has a partial record; 0: none."""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of analyzerd's configuration."""
 
-    log: LogSection = LogSection()
+    log: AnalyzerLogSection = AnalyzerLogSection()
     capture: CaptureSection = CaptureSection()
     table: TableSection = TableSection()

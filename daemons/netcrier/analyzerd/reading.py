@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
+DAY = 86_400
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_CONFIG = 78
@@ -55,9 +56,23 @@ def parser() -> argparse.ArgumentParser:
         default="count",
         help="packets with a wrong checksum: count and analyse, do not look, or drop",
     )
+    flags.add_argument(
+        "--interim",
+        metavar="SECONDS",
+        type=_seconds,
+        default=0,
+        help="partial records of conversations that go on for longer (0: none)",
+    )
     flags.add_argument("--logs", metavar="NAME,…", default=",".join(engine.LOGS), help="which logs to write")
     flags.add_argument("-q", "--quiet", action="store_true", help="no progress on the terminal")
     return flags
+
+
+def _seconds(text: str) -> int:
+    """An interval of up to a day. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) > DAY:
+        raise argparse.ArgumentTypeError(f"not a number of seconds up to {DAY}: {text}")
+    return int(text)
 
 
 def main(argv: list[str]) -> int:
@@ -68,7 +83,7 @@ def main(argv: list[str]) -> int:
     try:
         if unknown:
             raise ConfigError(f"no such log: {', '.join(unknown)} (there are: {', '.join(engine.LOGS)})")
-        kernel = engine.new_kernel(checksums=engine.Checksums[flags.checksums.upper()])
+        kernel = engine.new_kernel(checksums=engine.Checksums[flags.checksums.upper()], interim=flags.interim)
         sources, others = file.captures(flags.read)
         for path in others:
             _complain(f"{path}: passed over: no capture")

@@ -6,6 +6,8 @@ from typing_extensions import Buffer
 
 SOURCE_HASH: str
 CONVERSATION_SIZE: int
+ODDITIES: tuple[tuple[int, bytes, bytes, int], ...]
+"""Number, name, source and scope of what weird.log can say."""
 
 class Kernel:
     def __init__(

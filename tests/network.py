@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from netcrier.core.conditions import Condition
 from netcrier.core.delivery import Receipt
 from netcrier.core.events import (
     Address,
@@ -26,13 +27,15 @@ from netcrier.core.events import (
     Pin,
     ReceiptsIn,
     Received,
+    Settled,
     Waiting,
 )
 from netcrier.core.greeting import Self
-from netcrier.core.inbox import Arrival, Lane
+from netcrier.core.inbox import Arrival, Lane, Passed
 from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.listener import Listener, Membership
 from netcrier.core.outbox import OutLane
+from netcrier.core.outcomes import Untold
 from netcrier.core.questions import Over, Reply
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.ids import LANES, GroupId, MessageId
@@ -65,6 +68,9 @@ class Node:
         self.pin: Pin | None = None
         self.membership = Membership()
         self.lanes: tuple[Lane, ...] = ()
+        self.tags: tuple[tuple[str, str], ...] = ()
+        self.passed: list[Passed] = []
+        self.untold: dict[Untold, None] = {}
         self.journal: dict[MessageId, Arrival] = {}
         self.log: list[MessageId] = []
         self.wanted: list[CatchUpWanted] = []
@@ -74,8 +80,10 @@ class Node:
     def start(self) -> None:
         """Start, or start again from what is on the disk."""
         self.boot += 1
-        me = Self(self.key, self.boot, bytes(16), f"node{self.number}")
-        self.listener = Listener(me, self.pin, self.membership, self.lanes, self.chance.random, self.chance.randbytes)
+        me = Self(self.key, self.boot, bytes(16), f"node{self.number}", self.tags)
+        self.listener = Listener(
+            me, self.pin, self.membership, self.lanes, self.chance.random, self.chance.randbytes, tuple(self.untold)
+        )
 
     def settle(self, now: float) -> None:
         """Do what the shell does: keep what events say, commit the batch, write the log."""
@@ -84,13 +92,18 @@ class Node:
                 self.wanted.append(event)
             if isinstance(event, Asked):
                 self.asked.append(event)
+            if isinstance(event, Settled):
+                for one in event.outcomes:
+                    del self.untold[one]
             self.pin, self.membership = self.listener.pin, self.listener.membership
             self.lanes = self.listener.inbox.lanes
         while (batch := self.listener.take_batch()) is not None:
             for arrival in batch.arrivals:
                 assert arrival.message.id not in self.journal
                 self.journal[arrival.message.id] = arrival
-            self.log += batch.released
+            self.log += [step for step in batch.released if isinstance(step, MessageId)]
+            self.passed += [step for step in batch.released if isinstance(step, Passed)]
+            self.untold |= dict.fromkeys(batch.untold)
             self.listener.committed(batch, now)
             self.lanes = self.listener.inbox.lanes
             for lane in batch.lanes:
@@ -116,6 +129,7 @@ class Network:
         self.events: list[MasterEvent] = []
         self.signer = Signer(self.chance.randbytes(32))
         self.agreement = AgreementKey(self.chance.randbytes(32))
+        self.conditions: dict[MessageId, Condition] = {}
         self.keys = GroupKeys(1, self.chance.randbytes(32), is_open)
         self.boot = 0
         self.lanes = [OutLane(lane) for lane in LANES]
@@ -137,14 +151,18 @@ class Network:
         self.master = Speaker(me, Keyring(self.keys, self.key_limit), self.lanes, self.shelf, self.chance.randbytes)
         for row in self.rows.values():
             self.master.enlist(row)
+        for identity, condition in self.conditions.items():
+            self.master.conditions.put(identity, condition, self.now, self.now_us)
 
     @property
     def now_us(self) -> int:
         return EPOCH_US + int(self.now * 1e6)
 
-    def broadcast(self, body: bytes, lane: int = 0) -> Composed:
+    def broadcast(self, body: bytes, lane: int = 0, to: str = "", ttl_ms: int = 0) -> Composed:
         """Compose, commit, publish."""
-        composed = self.master.compose(lane, body, self.now_us)
+        composed = self.master.compose(lane, body, self.now_us, to, ttl_ms)
+        if composed.condition:
+            self.conditions[composed.id] = composed.condition
         self.shelf.kept[composed.id] = composed.plaintext
         self.master.publish(composed, self.now)
         return composed
@@ -258,6 +276,8 @@ class Network:
                     self.rows[event.row.id] = event.row
                 case ReceiptsIn():
                     self.receipts += event.receipts
+                    if event.heard:
+                        self.master.heard([event.heard])
                 case Completed():
                     self.completed.append(event)
                 case KeysDue():

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from netcrier.core.delivery import Receipt
+from netcrier.core.outcomes import Untold
 from netcrier.core.questions import Over, QuestionId, Reply
 from netcrier.ids import GroupId, MessageId, NodeId
+from netcrier.wire.heard import Entry
 from netcrier.wire.hello import Welcome
 
 Address = tuple[str, int]
@@ -107,6 +109,13 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """The master has heard these outcomes, or there is no more room for them: they leave the journal."""
+
+    outcomes: tuple[Untold, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRow:
     """A node as the master keeps it on disk."""
 
@@ -151,9 +160,10 @@ class NodeChanged:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptsIn:
-    """New receipts, to be committed."""
+    """New receipts, to be committed. `heard`: the report to acknowledge then, because it tells of single messages."""
 
     receipts: tuple[Receipt, ...]
+    heard: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,5 +184,5 @@ class KeysDue:
     """The group's keys change: commit what `Speaker.keys_due` gives, then `Speaker.take_keys`."""
 
 
-NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted | KeysRenewed | Asked
+NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted | KeysRenewed | Asked | Settled
 MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed | KeysDue | Reply | Over

@@ -4,18 +4,28 @@ Rules:
 - A state changes only when its batch is committed: what a crash can undo is never receipted.
 - One batch is in flight at a time; what arrives meanwhile waits for the next.
 - A number that is there with another digest is a conflict, not a duplicate: the master's store has forked.
+- A message may be withheld (refused by tags, or too late): it takes its number and is not released.
+- A skip takes effect when all before it is there; until then it is held in memory, and asked for again after a crash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from netcrier.core.outcomes import Untold
 from netcrier.ids import MessageId
 from netcrier.wire.envelope import NO_CHAIN, Digest, chained
-from netcrier.wire.limits import HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+from netcrier.wire.limits import HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX, SKIPS_HELD_MAX
 from netcrier.wire.message import Message
+from netcrier.wire.report import Outcome, Told
+from netcrier.wire.skip import Cause, Skip
+
+_RUN_MOST = 0x10000
+"""Numbers that one outcome speaks of: its code has two bytes."""
+
+_TOLD_OF = {Cause.NOT_FOR_YOU: None, Cause.EXPIRED: Told.MISSED, Cause.NO_LONGER_KEPT: Told.GAP}
 
 
 class Verdict(Enum):
@@ -31,31 +41,60 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One lane: everything up to `mark` is in the journal, `chain` is the digest there; `held` lies beyond a gap."""
+    """One lane: everything up to `mark` is in the journal, `chain` is the digest there; `held` lies beyond a gap.
+
+    `withheld` are those of `held` that will not be released.
+    """
 
     lane: int
     term: int
     mark: int
     chain: Digest = NO_CHAIN
     held: tuple[tuple[int, Digest], ...] = ()
+    withheld: tuple[tuple[int, Told], ...] = ()
+
+    @property
+    def extras(self) -> tuple[tuple[int, Digest], ...]:
+        """What is held to be released."""
+        withheld = dict(self.withheld)
+        return tuple((sequence, digest) for sequence, digest in self.held if sequence not in withheld)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A verified message on its way into the journal."""
+    """A verified message on its way into the journal.
+
+    `withheld`: why it is not released; `told`: what the master has to be told at once, with its code.
+    """
 
     message: Message
     digest: Digest
     received_us: int
+    withheld: Told | None = None
+    told: Told | None = None
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Numbers from `id` to `last` that the node is without for good: MISSED or GAP."""
+
+    id: MessageId
+    last: int
+    told: Told
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One commit: rows to insert, messages that become deliverable (in order), and the lanes after it."""
+    """One commit: rows to insert, what becomes deliverable or is passed (in order), the lanes after it, what to tell.
+
+    Each part may be empty but `lanes`.
+    """
 
     arrivals: tuple[Arrival, ...]
-    released: tuple[MessageId, ...]
+    released: tuple[MessageId | Passed, ...]
     lanes: tuple[Lane, ...]
+    untold: tuple[Untold, ...] = ()
 
 
 @dataclass(slots=True)
@@ -65,20 +104,93 @@ class _Work:
     state: Lane
     waiting: dict[int, Arrival] = field(default_factory=dict)
     flying: dict[int, Arrival] = field(default_factory=dict)
+    skips: dict[int, Skip] = field(default_factory=dict)
+    """By first number."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a batch would change the lane."""
+        return bool(self.waiting) or self.skip_at(self.state.mark + 1) is not None
+
+    def covered(self) -> Iterator[tuple[int, int]]:
+        """(first, last) of what is here or on its way."""
+        yield from ((sequence, sequence) for sequence, _ in self.state.held)
+        yield from ((sequence, sequence) for sequence in (*self.waiting, *self.flying))
+        yield from ((skip.first, skip.last) for skip in self.skips.values())
+
+    def skip_at(self, sequence: int) -> Skip | None:
+        """The skip that covers this number."""
+        return next((skip for skip in self.skips.values() if skip.first <= sequence <= skip.last), None)
 
     def digest_of(self, sequence: int) -> Digest | None:
         arrival = self.waiting.get(sequence) or self.flying.get(sequence)
         return arrival.digest if arrival else dict(self.state.held).get(sequence)
 
 
-def _advance(lane: Lane, arrivals: Iterable[Arrival]) -> tuple[Lane, list[MessageId]]:
-    """The lane once `arrivals` are in the journal, and the messages that this releases."""
-    held = dict(lane.held) | {arrival.message.sequence: arrival.digest for arrival in arrivals}
-    mark, chain, released = lane.mark, lane.chain, []
-    while (digest := held.pop(mark + 1, None)) is not None:
-        mark, chain = mark + 1, chained(chain, digest)
-        released.append(MessageId(lane.term, lane.lane, mark))
-    return replace(lane, mark=mark, chain=chain, held=tuple(sorted(held.items()))), released
+class _Advance:
+    """One lane on its way over what is there now."""
+
+    def __init__(self, work: _Work) -> None:
+        self._work, lane = work, work.state
+        self._term, self._lane = lane.term, lane.lane
+        self.mark, self.chain = lane.mark, lane.chain
+        arrivals = work.flying.values()
+        self.held = dict(lane.held) | {arrival.message.sequence: arrival.digest for arrival in arrivals}
+        self.withheld = dict(lane.withheld) | {a.message.sequence: a.withheld for a in arrivals if a.withheld}
+        self.steps: list[MessageId | Passed] = []
+        while self._over_message() or self._over_skip():
+            pass
+
+    def lane(self) -> Lane:
+        """The lane after it."""
+        held, withheld = tuple(sorted(self.held.items())), tuple(sorted(self.withheld.items()))
+        return Lane(self._lane, self._term, self.mark, self.chain, held, withheld)
+
+    def _over_message(self) -> bool:
+        digest = self.held.pop(self.mark + 1, None)
+        if digest is None:
+            return False
+        self.mark, self.chain = self.mark + 1, chained(self.chain, digest)
+        self._step(self.mark)
+        return True
+
+    def _over_skip(self) -> bool:
+        skip = self._work.skip_at(self.mark + 1)
+        if skip is None:
+            return False
+        told = _TOLD_OF[skip.cause]
+        for sequence in sorted(sequence for sequence in self.held if sequence <= skip.last):
+            self._pass(sequence - 1, told)
+            del self.held[sequence]
+            self.mark = sequence
+            self._step(sequence)
+        self._pass(skip.last, told)
+        self.chain = skip.chain
+        return True
+
+    def _step(self, sequence: int) -> None:
+        """Release a message that is there, unless it is withheld."""
+        identity, withheld = MessageId(self._term, self._lane, sequence), self.withheld.pop(sequence, None)
+        if withheld is None:
+            self.steps.append(identity)
+        elif withheld is not Told.REFUSED:
+            self.steps.append(Passed(identity, sequence, withheld))
+
+    def _pass(self, last: int, told: Told | None) -> None:
+        """Pass what lacks up to `last`."""
+        if last > self.mark and told:
+            self.steps.append(Passed(MessageId(self._term, self._lane, self.mark + 1), last, told))
+        self.mark = max(last, self.mark)
+
+
+def _untold(lane: Lane, arrivals: Iterable[Arrival], steps: Iterable[MessageId | Passed]) -> list[Untold]:
+    """What the master has to be told of them."""
+    found = [Outcome(lane.lane, a.message.sequence, a.told, a.code) for a in arrivals if a.told]
+    for step in steps:
+        if isinstance(step, Passed):
+            for first in range(step.id.sequence, step.last + 1, _RUN_MOST):
+                found.append(Outcome(lane.lane, first, step.told, min(step.last - first, _RUN_MOST - 1)))
+    return [Untold(lane.term, outcome) for outcome in found]
 
 
 class Inbox:
@@ -120,21 +232,38 @@ class Inbox:
         """Take in a message that `check` calls new."""
         self._work[arrival.message.lane].waiting[arrival.message.sequence] = arrival
 
+    def skip(self, term: int, skip: Skip) -> Verdict:
+        """Take in a verified skip; NEW where it is held or changes something."""
+        work = self._work.get(skip.lane)
+        if work is None:
+            return Verdict.NO_LANE
+        if work.state.term != term:
+            return Verdict.OTHER_TERM
+        if skip.last <= work.state.mark or work.skips.get(skip.first) == skip:
+            return Verdict.KNOWN
+        if skip.first not in work.skips and len(work.skips) >= SKIPS_HELD_MAX:
+            return Verdict.TOO_FAR
+        work.skips[skip.first] = skip
+        return Verdict.NEW
+
     def take_batch(self) -> Batch | None:
         """The next commit, or None while one is in flight or nothing waits."""
-        if self._flying or not any(work.waiting for work in self._work.values()):
+        if self._flying or not any(work.ready for work in self._work.values()):
             return None
         arrivals: list[Arrival] = []
-        released: list[MessageId] = []
+        released: list[MessageId | Passed] = []
         lanes: list[Lane] = []
+        untold: list[Untold] = []
         for work in self._work.values():
-            if work.waiting:
+            if work.ready:
                 work.flying, work.waiting = work.waiting, {}
-                state, freed = _advance(work.state, work.flying.values())
+                advance = _Advance(work)
+                lane = advance.lane()
                 arrivals += work.flying.values()
-                released += freed
-                lanes.append(state)
-        self._flying = Batch(tuple(arrivals), tuple(released), tuple(lanes))
+                released += advance.steps
+                lanes.append(lane)
+                untold += _untold(lane, work.flying.values(), advance.steps)
+        self._flying = Batch(tuple(arrivals), tuple(released), tuple(lanes), tuple(untold))
         return self._flying
 
     def committed(self, batch: Batch) -> None:
@@ -144,30 +273,30 @@ class Inbox:
         for state in batch.lanes:
             work = self._work[state.lane]
             work.state, work.flying = state, {}
+            work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
 
     def failed(self, batch: Batch) -> None:
-        """The batch is not on disk: its messages lack again and will be asked for."""
+        """The batch is not on disk: its messages lack again and will be asked for, and skips with them."""
         assert batch is self._flying
         self._flying = None
         for work in self._work.values():
-            work.flying = {}
+            work.flying, work.skips = {}, {}
 
     def missing(self, lane: int, highest: int) -> tuple[tuple[int, int], ...]:
         """(first, count) ranges up to `highest` neither here nor on their way; as many as a request may name."""
         work = self._work.get(lane)
         if work is None:
             return ()
-        there = {sequence for sequence, _ in work.state.held} | work.waiting.keys() | work.flying.keys()
         ranges: list[tuple[int, int]] = []
         left = REQUEST_MESSAGES_MAX
+        covered = sorted(work.covered())
+        covered.append((highest + 1, highest + 1))
         sequence = work.state.mark + 1
-        while sequence <= highest and left and len(ranges) < RANGES_MAX:
-            first = sequence
-            while sequence <= highest and sequence not in there and sequence - first < left:
-                sequence += 1
-            if sequence > first:
-                ranges.append((first, sequence - first))
-                left -= sequence - first
-            while sequence in there:
-                sequence += 1
+        for first, last in covered:
+            end = min(first, highest + 1)
+            if sequence < end and left and len(ranges) < RANGES_MAX:
+                count = min(end - sequence, left)
+                ranges.append((sequence, count))
+                left -= count
+            sequence = max(sequence, last + 1)
         return tuple(ranges)

@@ -7,7 +7,7 @@ Theory of operation
 - Group keys and their epochs are in epochs.py, asking for one that lacks in renewal.py.
 - Every datagram ends as a state change or as a count in `refused`, by reason. Nothing the network brings raises.
 
-Left out: fragments and skips (PROTOCOL.md, "Reserved").
+Left out: fragments (PROTOCOL.md, "BLOCK").
 """
 
 from __future__ import annotations
@@ -32,11 +32,22 @@ from netcrier.core.events import (
     Pin,
     Pinned,
     Received,
+    Settled,
 )
 from netcrier.core.gaps import GapRequests
 from netcrier.core.greeting import Greeting, Self
-from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
-from netcrier.core.pacing import ASKED_WITHIN, Budget, presence_interval, receipt_slot, receipt_window, renewal_spread
+from netcrier.core.inbox import Batch, Inbox, Lane, Verdict
+from netcrier.core.judge import Judge
+from netcrier.core.outcomes import Outcomes, Untold
+from netcrier.core.pacing import (
+    ASKED_WITHIN,
+    Budget,
+    presence_interval,
+    receipt_slot,
+    receipt_window,
+    renewal_spread,
+    request_delay,
+)
 from netcrier.core.questions import QuestionId
 from netcrier.core.renewal import Renewal
 from netcrier.core.replay import CounterWindow
@@ -49,6 +60,7 @@ from netcrier.wire.beacon import Beacon, Marks, decode_beacon, open_marks, verif
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import Verifier, node_id
 from netcrier.wire.header import epoch_of, open_down, read_front
+from netcrier.wire.heard import decode_heard
 from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import EXTRAS_MAX, STRANGERS_PER_SECOND
@@ -57,6 +69,7 @@ from netcrier.wire.question import decode_question, encode_answer
 from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
 from netcrier.wire.selector import facts_of, parse_selector
 from netcrier.wire.signed import Head
+from netcrier.wire.skip import ANY_NODE, decode_skip
 from netcrier.wire.solicit import decode_solicit
 
 _VERDICTS = {
@@ -78,6 +91,8 @@ class Membership:
     term: int = 0
     boot: int = 0
     group_name: str = ""
+    told: tuple[tuple[str, str], ...] = ()
+    """What the master knows selectors to look at."""
 
 
 class Listener:
@@ -91,6 +106,7 @@ class Listener:
         lanes: Iterable[Lane],
         chance: Callable[[], float],
         entropy: Callable[[int], bytes],
+        untold: Iterable[Untold] = (),
     ) -> None:
         self.me = me
         self.id: NodeId = node_id(me.key.public)
@@ -113,6 +129,8 @@ class Listener:
         self._upward = Upward(me.key, me.boot)
         self._backlog = Backlog(chance)
         self._answers = Answers(self.id)
+        self._judge = Judge(me.name, me.tags, membership.told)
+        self._outcomes = Outcomes(untold, chance)
         self._report_at: float | None = None
         self._presence_at: float | None = None
         self._presence = presence_interval(1)
@@ -128,7 +146,9 @@ class Listener:
         self._readers: dict[Kind, Callable[[Received], None]] = {
             Kind.BEACON: self._on_beacon,
             Kind.MESSAGE: self._on_message,
+            Kind.SKIP: self._on_skip,
             Kind.SOLICIT: self._on_solicit,
+            Kind.HEARD: self._on_heard,
             Kind.WELCOME: self._on_welcome,
             Kind.REKEY: self._on_rekey,
             Kind.QUESTION: self._on_question,
@@ -160,6 +180,7 @@ class Listener:
             self._gaps = GapRequests(self.inbox, self._chance)
             self._delivered = {}
             self._counters = CounterWindow()
+            self._judge = Judge(self.me.name, self.me.tags, ())
         self._trust(pin)
         self._renewal.done()
         self._greeting.again(now)
@@ -195,6 +216,16 @@ class Listener:
         for arrival in batch.arrivals:
             message = arrival.message
             self._report_in(now, receipt_slot(self.id, message.sequence, message.window_us / 1e6))
+        if not batch.arrivals:  # skips alone
+            self._report_in(now, request_delay(self._chance()))
+        if batch.untold:
+            self.tell(batch.untold, now)
+
+    def tell(self, found: Iterable[Untold], now: float) -> None:
+        """These outcomes are in the journal: the master is told until it has heard them."""
+        dropped = self._outcomes.add(found, now)
+        if dropped:
+            self._events.append(Settled(tuple(dropped)))
 
     def failed(self, batch: Batch, now: float) -> None:
         """The batch could not be committed; it is asked for again in a second."""
@@ -234,7 +265,7 @@ class Listener:
         """When `handle_timer` has something to do."""
         if not self._answering:
             return min((at for at in (self._greeting.timer, self._renewal.timer) if at is not None), default=None)
-        machines = (self._greeting, self._renewal, self._gaps, self._backlog, self._answers)
+        machines = (self._greeting, self._renewal, self._gaps, self._backlog, self._answers, self._outcomes)
         times = (self._report_at, self._presence_at, *(machine.timer for machine in machines))
         return min((at for at in times if at is not None), default=None)
 
@@ -254,7 +285,7 @@ class Listener:
             self._say(Kind.REQUEST, encode_request(request))
         for answer in self._answers.due(now):
             self._say(Kind.ANSWER, encode_answer(replace(answer, counter=self._upward.next_counter())))
-        if any(at is not None and at <= now for at in (self._report_at, self._presence_at)):
+        if any(at is not None and at <= now for at in (self._report_at, self._presence_at, self._outcomes.timer)):
             self._report(now)
 
     # What the network brings
@@ -287,6 +318,9 @@ class Listener:
         self._window = marks.window_us / 1e6
         self._hold(beacon.epoch, marks, got.now)
         self._presence = marks.presence_ms / 1000
+        self._judge.beacon(marks, got.now)
+        if not self._judge.known:
+            self._greeting.soon(got.now)
         for span in marks.lanes:
             self._gaps.known(span.lane, span.highest, got.now)
         if self._backlog.behind(self.behind, self._presence, got.now):
@@ -303,19 +337,38 @@ class Listener:
             raise DecodeError(_VERDICTS[verdict])
         signed.verify(Kind.MESSAGE, pin.group, plaintext, verifier)
         self._heard(got.now)
-        self.inbox.offer(Arrival(message, digest, got.now_us))
+        self.inbox.offer(self._judge.arrival(message, digest, got.now_us, got.now))
         self._gaps.known(message.lane, message.sequence, got.now)
 
+    def _on_skip(self, got: Received) -> None:
+        _, _, plaintext = self._opened(got.data)
+        skip = decode_skip(plaintext)
+        if skip.index not in (ANY_NODE, self.membership.index):
+            raise DecodeError("not for this node")
+        self._verified(Kind.SKIP, plaintext, skip.head, got.now)
+        verdict = self.inbox.skip(skip.head.term, skip)
+        if verdict is not Verdict.NEW:
+            raise DecodeError(_VERDICTS[verdict])
+        self._gaps.known(skip.lane, skip.last, got.now)
+
+    def _on_heard(self, got: Received) -> None:
+        _, _, plaintext = self._opened(got.data)
+        heard = decode_heard(plaintext)
+        ours = (self.membership.index, self.me.boot)
+        counters = [entry.counter for entry in heard.entries if (entry.index, entry.boot) == ours]
+        if not counters:
+            raise DecodeError("not for this node")
+        self._verified(Kind.HEARD, plaintext, heard.head, got.now)
+        settled = [one for counter in counters for one in self._outcomes.heard(counter, got.now)]
+        if settled:
+            self._events.append(Settled(tuple(settled)))
+
     def _on_solicit(self, got: Received) -> None:
-        pin, verifier, plaintext = self._opened(got.data)
+        _, _, plaintext = self._opened(got.data)
         solicit = decode_solicit(plaintext)
         if self.membership.index is None or not solicit.asks(self.membership.index):
             raise DecodeError("not asked")
-        signed.verify(Kind.SOLICIT, pin.group, plaintext, verifier)
-        if solicit.head.master != verifier.master:
-            raise DecodeError("other master")
-        self._order(solicit.head, got.now)
-        self._heard(got.now)
+        self._verified(Kind.SOLICIT, plaintext, solicit.head, got.now)
         self._gaps.known(solicit.lane, solicit.sequence, got.now)
         self._report_in(got.now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
 
@@ -428,6 +481,16 @@ class Listener:
         if not self._counters.accept(head.counter):
             raise DecodeError("replayed")
 
+    def _verified(self, kind: Kind, plaintext: bytes, head: Head, now: float) -> None:
+        """The master said this, in this boot, for the first time; DecodeError else."""
+        assert self.pin
+        assert self._verifier
+        signed.verify(kind, self.pin.group, plaintext, self._verifier)
+        if head.master != self._verifier.master:
+            raise DecodeError("other master")
+        self._order(head, now)
+        self._heard(now)
+
     def _join_lanes(self, welcome: Welcome) -> None:
         fresh = False
         for start in welcome.lanes:
@@ -437,7 +500,10 @@ class Listener:
         newer = (welcome.term, welcome.boot) > (self.membership.term, self.membership.boot)
         if newer:
             self._counters = CounterWindow()
-        self.membership = Membership((), welcome.index, welcome.term, welcome.boot, welcome.group_name)
+        self.membership = Membership(
+            (), welcome.index, welcome.term, welcome.boot, welcome.group_name, told=self._judge.present
+        )
+        self._judge.welcomed()
         self._take_keys(welcome.keys)
         self._renewal.done()
         self._presence = welcome.presence_ms / 1000
@@ -500,13 +566,15 @@ class Listener:
     def _report(self, now: float) -> None:
         states = self.inbox.lanes
         most = EXTRAS_MAX // max(1, len(states))  # all lanes share one datagram
+        own = self._upward.next_counter()
+        outcomes = self._outcomes.listed(own, self.membership.term, now)
         lanes = tuple(
-            LaneReport(lane.lane, lane.term, lane.mark, self._delivered.get(lane.lane, 0), lane.chain, lane.held[:most])
-            for lane in states
+            LaneReport(lane.lane, lane.term, lane.mark, self._delivered.get(lane.lane, 0), lane.chain, extras[:most])
+            for lane, extras in ((state, state.extras) for state in states)
         )
         counter, at = self._beacon
         held = min(int((now - at) * 1e6), 2**32 - 1)
-        report = Report(self._upward.next_counter(), lanes, counter, held, min(self._drops, 2**32 - 1))
+        report = Report(own, lanes, counter, held, min(self._drops, 2**32 - 1), outcomes)
         self._say(Kind.REPORT, encode_report(report))
         self._report_at = None
         self._presence_at = now + self._presence * (0.7 + 0.2 * self._chance())

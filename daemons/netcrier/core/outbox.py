@@ -51,6 +51,14 @@ class OutLane:
         self.digests.pop()
         self.chains.pop()
 
+    def drop_below(self, lowest: int) -> None:
+        """Everything before this number is no longer kept."""
+        assert lowest <= self.highest + 1
+        if lowest > self.lowest:
+            self.base = self.chain_at(lowest - 1)
+            gone = lowest - self.lowest
+            self.lowest, self.digests, self.chains = lowest, self.digests[gone:], self.chains[gone:]
+
     def span(self) -> LaneSpan:
         """For the beacon."""
         return LaneSpan(self.lane, self.highest, self.lowest if self.digests else 0)

@@ -30,6 +30,8 @@ TIMEOUT_MOST: Final = 1.0
 RETRY_FIRST: Final = 0.030
 RETRY_MOST: Final = 1.0
 HELLO_MOST: Final = 10.0
+UNTOLD_FIRST: Final = 0.1
+UNTOLD_MOST: Final = 10.0
 CATCH_UP_FIRST: Final = 1.0
 CATCH_UP_MOST: Final = 30.0
 ANNOUNCED: Final = 10.0
@@ -70,6 +72,11 @@ def request_delay(chance: float) -> float:
 def retry_delay(attempts: int, chance: float) -> float:
     """After `attempts` requests with nothing heard in between."""
     return min(RETRY_FIRST * (1 << min(attempts, 10)), RETRY_MOST) * (0.75 + chance / 2)
+
+
+def untold_delay(attempts: int, chance: float) -> float:
+    """Before the next report of a node whose outcomes the master has not heard, `attempts` reports after the last."""
+    return min(UNTOLD_FIRST * (1 << min(attempts, 10)), UNTOLD_MOST) * (0.75 + chance / 2)
 
 
 def hello_delay(attempts: int, chance: float) -> float:

@@ -6,7 +6,9 @@ Theory of operation
 - When and to whom is decided next door: beacon_clock.py, repeats.py, solicitor.py; who may join, in admission.py; what
   became of each message, in deliveries.py.
 
-Left out: fragments, skips and targets (PROTOCOL.md, "Reserved").
+What a node does not get, in conditions.py; what reports say, in told.py.
+
+Left out: fragments (PROTOCOL.md, "BLOCK").
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Protocol, TypeVar
 
 from netcrier.core.admission import Admission
 from netcrier.core.beacon_clock import BeaconClock
+from netcrier.core.conditions import Condition, Conditions, Run
 from netcrier.core.deliveries import Deliveries
 from netcrier.core.delivery import Delivery, Receipt, State
 from netcrier.core.events import (
@@ -41,20 +44,24 @@ from netcrier.core.repeats import Repeats
 from netcrier.core.replay import CounterWindow
 from netcrier.core.roster import Node, Roster
 from netcrier.core.solicitor import Solicitor
-from netcrier.errors import DecodeError, UsageError
+from netcrier.core.told import Teller, trusted
+from netcrier.errors import DecodeError, NotFoundError, UsageError
 from netcrier.ids import GroupId, MessageId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.catch_up import CatchUp, decode_catch_up, frame
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Digest, Signer, master_id
 from netcrier.wire.header import UP_SIZE, read_front, read_up, seal_down, up_key
+from netcrier.wire.heard import Entry, Heard, encode_heard
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import BODY_MAX, QUESTION_BODY_MAX
-from netcrier.wire.message import Message, encode_message
+from netcrier.wire.limits import BODY_MAX, HEARD_MAX, QUESTION_BODY_MAX, SKIPS_PER_REQUEST
+from netcrier.wire.message import ROOM, Message, encode_message
 from netcrier.wire.question import Question, decode_answer, encode_question
 from netcrier.wire.rekey import decode_renew
 from netcrier.wire.report import LaneReport, decode_report, decode_request
+from netcrier.wire.selector import facts_of, parse_selector
 from netcrier.wire.signed import Head
+from netcrier.wire.skip import ANY_NODE, Cause, Skip, encode_skip
 from netcrier.wire.solicit import Solicit, bitmaps, encode_solicit
 
 _T = TypeVar("_T")
@@ -90,6 +97,8 @@ class Composed:
     chain: Digest
     expected: tuple[int, ...]
     sent_us: int
+    selector: str = ""
+    condition: Condition | None = None
 
 
 class Speaker:
@@ -104,6 +113,8 @@ class Speaker:
         self.refused: Counter[str] = Counter()
         self.lanes = {lane.lane: lane for lane in lanes}
         self.deliveries = Deliveries()
+        self.conditions = Conditions()
+        self._teller = Teller(self.deliveries, me.term)
         self.repaired = 0
         self.caught_up = 0
         """Messages sent to nodes that lagged far, over TCP."""
@@ -140,16 +151,37 @@ class Speaker:
         """The receipt window of a message sent now, seconds."""
         return receipt_window(len(self.roster.members()))
 
-    def compose(self, lane: int, body: bytes, now_us: int) -> Composed:
-        """Number and sign a message; UsageError where it does not fit one datagram."""
+    def compose(self, lane: int, body: bytes, now_us: int, selector: str = "", ttl_ms: int = 0) -> Composed:
+        """Number and sign a message for the nodes of `selector`, for `ttl_ms` (0: without end).
+
+        UsageError where it does not fit one datagram, or is no selector; NotFoundError where no node matches.
+        """
         if len(body) > BODY_MAX:
             raise UsageError(f"the message has {len(body)} bytes; one datagram carries {BODY_MAX}")
+        if len(body) + len(selector.encode()) > ROOM:
+            raise UsageError(f"message and selector have more than {ROOM} bytes together: shorten the selector")
+        expected = self.expected(selector)
         out = self.lanes[lane]
-        message = Message(self._head(), lane, out.highest + 1, int(self.window * 1e6), now_us, body)
+        window_us = int(self.window * 1e6)
+        message = Message(self._head(), lane, out.highest + 1, window_us, now_us, body, ttl_ms, selector)
         plaintext = signed.signed(Kind.MESSAGE, self.me.group, encode_message(message), self.me.signer)
         digest = signed.content_digest(Kind.MESSAGE, self.me.group, plaintext)
         out.append(digest)
-        return Composed(message.id, plaintext, digest, out.chains[-1], self.roster.members(), now_us)
+        until_us = now_us + ttl_ms * 1000 if ttl_ms else None
+        condition = Condition(frozenset(expected) if selector else None, until_us) if selector or ttl_ms else None
+        return Composed(message.id, plaintext, digest, out.chains[-1], expected, now_us, selector, condition)
+
+    def expected(self, selector: str) -> tuple[int, ...]:
+        """The nodes that a message with this selector is for; UsageError, NotFoundError as `compose`."""
+        members = self.roster.members()
+        if not selector:
+            return members
+        chosen = parse_selector(selector)
+        rows = [node.row for node in map(self.roster.at, members) if node]
+        found = tuple(row.index for row in rows if chosen.holds(facts_of(row.name, row.tags)))
+        if not found:
+            raise NotFoundError(f"no node matches {selector!r}; netctl nodes lists them with their tags")
+        return found
 
     def withdraw(self, composed: Composed) -> None:
         """The commit failed: the number is free again."""
@@ -159,6 +191,8 @@ class Speaker:
     def publish(self, composed: Composed, now: float) -> None:
         """Send what is committed."""
         self.deliveries.track(Delivery(composed.id, composed.expected, now))
+        if composed.condition:
+            self.conditions.put(composed.id, composed.condition, now, composed.sent_us)
         self._out.append(Datagram(self._seal(Kind.MESSAGE, composed.plaintext), None))
         self._solicitor.soon(now + self._solicitor.patience(self.window))
 
@@ -188,6 +222,24 @@ class Speaker:
         """A message of an earlier run, from the store."""
         self.deliveries.track(delivery)
         self._solicitor.soon(now + BEACON_IDLE)
+
+    def dropped(self, lane: int, lowest: int, now: float) -> None:
+        """The store no longer keeps what is before this number of a lane: it is a gap to who still lacks it."""
+        out = self.lanes[lane]
+        gone = [MessageId(self.me.term, lane, sequence) for sequence in range(out.lowest, lowest)]
+        out.drop_below(lowest)
+        self.conditions.drop(gone)
+        self._close(gone, State.GAP, now)
+
+    def heard(self, entries: Iterable[Entry]) -> None:
+        """What these reports tell of single messages is committed: their nodes need not tell it again."""
+        waiting = list(entries)
+        for at in range(0, len(waiting), HEARD_MAX):
+            part = tuple(waiting[at : at + HEARD_MAX])
+            node = self.roster.at(part[0].index) if len(part) == 1 else None
+            content = encode_heard(Heard(self._head(), part))
+            plaintext = signed.signed(Kind.HEARD, self.me.group, content, self.me.signer)
+            self._out.append(Datagram(self._seal(Kind.HEARD, plaintext), node.address if node else None))
 
     def enlist(self, row: NodeRow) -> None:
         """A node from the store, or one whose row has changed."""
@@ -251,7 +303,7 @@ class Speaker:
             raise DecodeError("not for a master")
         node, asked = self._from_node(got.data, decode_catch_up)
         self._fresh(node, asked.counter, node.address, got.now, got.now_us)
-        return node.row.index, self._backlog(asked)
+        return node.row.index, self._backlog(asked, node.row.index, got.now_us)
 
     def next_event(self) -> MasterEvent | None:
         """What the shell has to keep or tell, in order."""
@@ -265,14 +317,17 @@ class Speaker:
     @property
     def timer(self) -> float:
         """When `handle_timer` has something to do."""
-        times = (self._beacons.timer, self._repeats.timer, self._solicitor.timer, self.keyring.timer)
-        times = (self._beacons.timer, self._repeats.timer, self._solicitor.timer, self._questions.timer)
+        machines = (
+            self._beacons, self._repeats, self._solicitor, self.keyring, self._questions, self.conditions,
+        )  # fmt: skip
+        times = (machine.timer for machine in machines)
         return min(at for at in times if at is not None)
 
     def handle_timer(self, now: float, now_us: int) -> None:
         """Say what is due."""
         if self.keyring.asks(now):
             self._events.append(KeysDue())
+        self._close(self.conditions.ended(now), State.EXPIRED, now)
         if self._beacons.timer <= now:
             self._say_beacon(now, now_us)
         if self._repeats.timer is not None and self._repeats.timer <= now:
@@ -302,12 +357,17 @@ class Speaker:
         node.drops = report.drops
         if report.beacon_counter > self._epoch_from:
             node.epoch = self.keyring.keys.epoch  # it has opened a beacon of this epoch
-        receipts = [receipt for lane in report.lanes for receipt in self._lane_report(node, lane, got.now)]
-        if receipts:
-            newest = receipts[-1]
+        told = list(self._teller.outcomes(node, report, self.lanes, got.now))
+        marked = [
+            receipt
+            for lane in report.lanes
+            for receipt in self._lane_report(node, lane, trusted(report, lane.lane), got.now)
+        ]
+        if marked:
+            newest = marked[-1]
             self._solicitor.learn(node, newest.message.sequence, newest.after, self.window, got.now)
-            self._events.append(ReceiptsIn(tuple(receipts)))
-            self._events.extend(self.deliveries.completed(dict.fromkeys(receipt.message for receipt in receipts)))
+        entry = Entry(node.row.index, node.row.boot, report.counter) if report.outcomes else None
+        self._keep([*told, *marked], entry)
 
     def _on_request(self, got: Received) -> None:
         node, request = self._from_node(got.data, decode_request)
@@ -316,11 +376,18 @@ class Speaker:
         lane = self.lanes.get(request.lane)
         if lane is None or request.term != self.me.term:
             raise DecodeError("other term")
-        lacking = (
-            MessageId(request.term, request.lane, sequence)
-            for first, count in request.ranges
-            for sequence in range(max(first, lane.lowest), min(first + count, lane.highest + 1))
-        )
+        skips = 0
+        lacking = []
+        for first, count in request.ranges:
+            sequence = max(first, 1)
+            while sequence < min(first + count, lane.highest + 1):
+                run = self.conditions.run(request.term, lane, sequence, node.row.index, got.now_us)
+                if run is None:
+                    lacking.append(MessageId(request.term, request.lane, sequence))
+                elif skips < SKIPS_PER_REQUEST:
+                    skips += 1
+                    self._say_skip(lane, run, node)
+                sequence = run.last + 1 if run else sequence + 1
         self._repeats.want(lacking, node.row.index, got.now)
 
     def _on_renew(self, got: Received) -> None:
@@ -372,7 +439,25 @@ class Speaker:
         node.heard_at = now
         self._solicitor.heard(node, now)
 
-    def _lane_report(self, node: Node, report: LaneReport, now: float) -> list[Receipt]:
+    def _keep(self, receipts: Iterable[Receipt], heard: Entry | None = None) -> None:
+        """Have receipts committed, and say which messages they settle."""
+        found = tuple(receipts)
+        if found or heard:
+            self._events.append(ReceiptsIn(found, heard))
+        self._events.extend(self.deliveries.completed(dict.fromkeys(receipt.message for receipt in found)))
+
+    def _close(self, messages: Iterable[MessageId], state: State, now: float) -> None:
+        """Nothing more is tried for who has not answered about these."""
+        waiting = [(identity, self.deliveries.get(identity)) for identity in messages]
+        moves = [
+            self.deliveries.move(identity, index, state, now)
+            for identity, delivery in waiting
+            if delivery
+            for index in tuple(delivery.outstanding)
+        ]
+        self._keep(receipt for receipt in moves if receipt)
+
+    def _lane_report(self, node: Node, report: LaneReport, bound: int | None, now: float) -> list[Receipt]:
         lane = self.lanes.get(report.lane)
         if lane is None or report.term != self.me.term:
             self.refused["other term"] += 1
@@ -388,13 +473,7 @@ class Speaker:
         if before and report.received < before.received:
             self.refused["rolled back"] += 1
         node.lanes[report.lane] = report
-        steps = [(sequence, State.RECEIVED) for sequence, digest in report.extras if lane.digest_at(sequence) == digest]
-        known = max(before.delivered if before else 0, lane.lowest - 1)
-        for sequence in range(known + 1, report.received + 1):
-            steps.append((sequence, State.DELIVERED if sequence <= report.delivered else State.RECEIVED))
-        index, move = node.row.index, self.deliveries.move
-        moves = (move(MessageId(self.me.term, report.lane, at), index, state, now) for at, state in steps)
-        return [receipt for receipt in moves if receipt]
+        return list(self._teller.marks(node, report, lane, bound, now))
 
     # What it says
 
@@ -436,12 +515,35 @@ class Speaker:
         self._say_to(indexes, self._seal(Kind.MESSAGE, plaintext))
         self.repaired += 1
 
-    def _backlog(self, asked: CatchUp) -> Iterator[bytes]:
+    def _say_skip(self, lane: OutLane, run: Run, node: Node) -> None:
+        """Tell a node that it will not get these numbers."""
+        skip = self._skip(lane, run, node.row.index)
+        if skip:
+            self._out.append(Datagram(skip, node.address))
+
+    def _skip(self, lane: OutLane, run: Run, index: int) -> bytes | None:
+        """The datagram; None where the store has lost the chain that it needs."""
+        chain = lane.chain_at(run.last)
+        if chain is None:
+            self.refused["no longer kept"] += 1
+            return None
+        to = index if run.cause is Cause.NOT_FOR_YOU else ANY_NODE
+        skip = Skip(self._head(), lane.lane, run.first, run.last - run.first + 1, run.cause, to, chain)
+        return self._seal(Kind.SKIP, signed.signed(Kind.SKIP, self.me.group, encode_skip(skip), self.me.signer))
+
+    def _backlog(self, asked: CatchUp, index: int, now_us: int) -> Iterator[bytes]:
         """Frames of all after the marks, urgent ones first; also of what is sent meanwhile."""
         for number, term, received in sorted(asked.lanes, reverse=True):
             lane = self.lanes.get(number)
             sequence = received + 1
             while lane is not None and term == self.me.term and sequence <= lane.highest:
+                run = self.conditions.run(term, lane, sequence, index, now_us)
+                if run:
+                    skip = self._skip(lane, run, index)
+                    if skip:
+                        yield frame(skip)
+                    sequence = run.last + 1
+                    continue
                 plaintext = self._shelf.signed_message(MessageId(term, number, sequence))
                 if plaintext is not None:
                     self.caught_up += 1

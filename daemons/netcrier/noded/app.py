@@ -26,10 +26,12 @@ from netcrier.core.events import (
     Pin,
     Pinned,
     Received,
+    Settled,
 )
 from netcrier.core.greeting import Self
 from netcrier.core.inbox import Batch
 from netcrier.core.listener import Listener, Membership
+from netcrier.core.outcomes import Untold
 from netcrier.errors import ConfigError, DecodeError, StoreError
 from netcrier.ids import MasterId
 from netcrier.noded import handlers, identity
@@ -104,8 +106,9 @@ class App:
             AgreementKey(self.identity.key), self.identity.boot, self.identity.machine, name, tuple(config.tags.items())
         )
         self.listener = Listener(
-            me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes
-        )
+            me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes,
+            self.journal.untold(master),
+        )  # fmt: skip
         self._json_log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
@@ -207,6 +210,9 @@ class App:
             case Asked():
                 self._spawn(self._answer(event))
                 return
+            case Settled(outcomes):
+                self._spawn(self._settle_outcomes(outcomes))
+                return
             case Enrolled(welcome):
                 _log.info("joined group %s as number %d", welcome.group_name, welcome.index)
             case KeysRenewed(epoch):
@@ -271,7 +277,8 @@ class App:
 
     def _store(self, batch: Batch) -> list[Entry]:
         pin = self.listener.pin
-        self.journal.commit(batch, pin.trust if pin else "none")
+        assert pin
+        self.journal.commit(batch, master_id(pin.signing_key), pin.trust)
         return self._message_log.catch_up()
 
     def _logged(self, written: list[Entry]) -> None:
@@ -279,7 +286,10 @@ class App:
         now = asyncio.get_running_loop().time()
         for entry in written:
             self.last = entry
-            self.listener.delivered(entry.id.lane, entry.id.sequence, now)
+            self.listener.delivered(entry.id.lane, entry.last, now)
+        if self.journal.logged == self.journal.newest:  # refused and skipped numbers leave no line
+            for lane in self.listener.inbox.lanes:
+                self.listener.delivered(lane.lane, lane.mark, now)
         arrived, self.arrived = self.arrived, asyncio.Event()
         arrived.set()
 
@@ -298,6 +308,10 @@ class App:
         if self.listener.pin:
             master = master_id(self.listener.pin.signing_key)
             await self._kept(self.journal.keep_membership, master, membership, self.listener.inbox.lanes)
+
+    async def _settle_outcomes(self, outcomes: tuple[Untold, ...]) -> None:
+        if self.listener.pin:
+            await self._kept(self.journal.settle, master_id(self.listener.pin.signing_key), outcomes)
 
     async def _kept(self, task: Any, *args: Any) -> None:
         try:

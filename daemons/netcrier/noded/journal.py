@@ -1,23 +1,29 @@
 """The node's journal: every message once, in SQLite, before its receipt; the log is written from it.
 
-`n` numbers the deliverable messages in the order in which they became so, without a gap. The log's last line tells how
-far it has come; `unlogged` gives the rest, whatever stopped it: a crash, a full disk, or nothing at all.
+`n` numbers the deliverable messages in the order in which they became so, without a gap, and among them the runs of
+messages that the node is without for good (`told` says why, `last` how far). Messages that are refused have none.
+The log's last line tells how far it has come; `entries` gives the rest, whatever stopped it: a crash, a full disk, or
+nothing at all.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from netcrier.core.inbox import Batch, Lane
+from netcrier.core.inbox import Arrival, Batch, Lane, Passed
 from netcrier.core.listener import Membership
+from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId
 from netcrier.runtime.store import Transaction, open_database
+from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import Digest
+from netcrier.wire.report import Outcome, Told
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
@@ -25,7 +31,11 @@ CREATE TABLE IF NOT EXISTS lane(
     master BLOB, lane INTEGER, term INTEGER, mark INTEGER, chain BLOB, PRIMARY KEY(master, lane));
 CREATE TABLE IF NOT EXISTS message(
     master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, n INTEGER UNIQUE, digest BLOB, body BLOB,
-    sent_us INTEGER, received_us INTEGER, trust TEXT, PRIMARY KEY(master, term, lane, sequence));
+    sent_us INTEGER, received_us INTEGER, trust TEXT, told INTEGER, last INTEGER,
+    PRIMARY KEY(master, term, lane, sequence));
+CREATE TABLE IF NOT EXISTS outcome(
+    master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, told INTEGER, code INTEGER,
+    PRIMARY KEY(master, term, lane, sequence, told)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS question(
     master BLOB, term INTEGER, boot INTEGER, counter INTEGER, PRIMARY KEY(master, term, boot, counter)) WITHOUT ROWID;
 """
@@ -37,7 +47,7 @@ KEPT_MESSAGES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A deliverable message."""
+    """A deliverable message; with `told`, the messages from `id` to number `last` that the node is without for good."""
 
     n: int
     master: MasterId
@@ -46,9 +56,20 @@ class Entry:
     sent_us: int
     received_us: int
     trust: str
+    told: Told | None = None
+    last: int = 0
 
 
-_SELECT = "SELECT n, master, term, lane, sequence, body, sent_us, received_us, trust FROM message"
+def _row(master: MasterId, trust: str, arrival: Arrival) -> tuple[bytes | int | str | None, ...]:
+    """A message as it is inserted; of one that is withheld only the number and the digest are of use."""
+    message, withheld = arrival.message, arrival.withheld
+    return (
+        master, message.head.term, message.lane, message.sequence, arrival.digest, b"" if withheld else message.body,
+        message.sent_us, arrival.received_us, trust, withheld,
+    )  # fmt: skip
+
+
+_SELECT = "SELECT n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last FROM message"
 
 
 class Journal:
@@ -72,11 +93,13 @@ class Journal:
             "SELECT lane, term, mark, chain FROM lane WHERE master = ?", (master,)
         ):
             held = self._database.execute(
-                "SELECT sequence, digest FROM message"
+                "SELECT sequence, digest, told FROM message"
                 " WHERE master = ? AND lane = ? AND term = ? AND sequence > ? ORDER BY sequence",
                 (master, lane, term, mark),
-            )
-            lanes.append(Lane(lane, term, mark, Digest(chain), tuple((s, Digest(d)) for s, d in held)))
+            ).fetchall()
+            digests = tuple((sequence, Digest(digest)) for sequence, digest, _ in held)
+            withheld = tuple((sequence, Told(told)) for sequence, _, told in held if told is not None)
+            lanes.append(Lane(lane, term, mark, Digest(chain), digests, withheld))
         return tuple(lanes)
 
     def keep_membership(self, master: MasterId, membership: Membership, starts: tuple[Lane, ...]) -> None:
@@ -106,34 +129,51 @@ class Journal:
                 )
         return True
 
-    def commit(self, batch: Batch, trust: str) -> None:
+    def untold(self, master: MasterId) -> list[Untold]:
+        """What this master has not heard of single messages."""
+        rows = self._database.execute(
+            "SELECT term, lane, sequence, told, code FROM outcome WHERE master = ? ORDER BY term, lane, sequence",
+            (master,),
+        )
+        return [Untold(term, Outcome(lane, sequence, Told(told), code)) for term, lane, sequence, told, code in rows]
+
+    def commit(self, batch: Batch, master: MasterId, trust: str) -> None:
         """All of the batch, or StoreError and none of it."""
-        master = batch.arrivals[0].message.head.master
         with Transaction(self._database) as database:
             database.executemany(
-                "INSERT INTO message VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?)",
-                [
-                    (master, m.head.term, m.lane, m.sequence, a.digest, m.body, m.sent_us, a.received_us, trust)
-                    for a in batch.arrivals
-                    for m in (a.message,)
-                ],
+                "INSERT INTO message VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, NULL)",
+                [_row(master, trust, arrival) for arrival in batch.arrivals],
             )
-            numbered = [
-                (self.newest + place, master, released.term, released.lane, released.sequence)
-                for place, released in enumerate(batch.released, 1)
-            ]
-            database.executemany(
-                "UPDATE message SET n = ? WHERE master = ? AND term = ? AND lane = ? AND sequence = ?", numbered
-            )
-            database.executemany(
-                "INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?)",
-                [(master, lane.lane, lane.term, lane.mark, lane.chain) for lane in batch.lanes],
-            )
-            newest = self.newest + len(numbered)
+            for place, step in enumerate(batch.released, self.newest + 1):
+                self._number(database, place, master, trust, step)
+            for lane in batch.lanes:
+                database.execute(
+                    "INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?)",
+                    (master, lane.lane, lane.term, lane.mark, lane.chain),
+                )
+                database.execute(  # refused: their numbers are taken, their digests no longer needed
+                    "DELETE FROM message WHERE master = ? AND term = ? AND lane = ? AND sequence <= ? AND n IS NULL",
+                    (master, lane.term, lane.lane, lane.mark),
+                )
+            self._put_untold(database, master, batch.untold)
+            newest = self.newest + len(batch.released)
             database.execute("DELETE FROM message WHERE n <= ?", (newest - KEPT_MESSAGES,))
             self._put_meta(database, "newest", newest)
             self._put_meta(database, "logged", self.logged)
         self.newest = newest
+
+    def keep_untold(self, master: MasterId, untold: Iterable[Untold]) -> None:
+        """What is to be told; `Listener.tell` follows."""
+        with Transaction(self._database) as database:
+            self._put_untold(database, master, untold)
+
+    def settle(self, master: MasterId, settled: Iterable[Untold]) -> None:
+        """These need not be told any more."""
+        with Transaction(self._database) as database:
+            database.executemany(
+                "DELETE FROM outcome WHERE master = ? AND term = ? AND lane = ? AND sequence = ? AND told = ?",
+                [(master, one.term, one.outcome.lane, one.outcome.sequence, one.outcome.told) for one in settled],
+            )
 
     def keep_logged(self) -> None:
         """How far the log has come, before its file is changed for another."""
@@ -158,9 +198,37 @@ class Journal:
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} cannot be read: {error}") from error
         return [
-            Entry(n, MasterId(master), MessageId(term, lane, sequence), body, sent_us, received_us, trust)
-            for n, master, term, lane, sequence, body, sent_us, received_us, trust in rows
-        ]
+            Entry(
+                n, MasterId(master), MessageId(term, lane, sequence), body, sent_us, received_us, trust,
+                None if told is None else Told(told), sequence if last is None else last,
+            )
+            for n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last in rows
+        ]  # fmt: skip
+
+    @staticmethod
+    def _number(database: sqlite3.Connection, n: int, master: MasterId, trust: str, step: MessageId | Passed) -> None:
+        """Give a step its `n`."""
+        if isinstance(step, MessageId):
+            database.execute(
+                "UPDATE message SET n = ? WHERE master = ? AND term = ? AND lane = ? AND sequence = ?",
+                (n, master, step.term, step.lane, step.sequence),
+            )
+        else:
+            first = step.id
+            database.execute(
+                "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, x'', x'', 0, ?, ?, ?, ?)",
+                (master, first.term, first.lane, first.sequence, n, clock_us(), trust, step.told, step.last),
+            )
+
+    @staticmethod
+    def _put_untold(database: sqlite3.Connection, master: MasterId, untold: Iterable[Untold]) -> None:
+        database.executemany(
+            "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (master, one.term, one.outcome.lane, one.outcome.sequence, one.outcome.told, one.outcome.code)
+                for one in untold
+            ],
+        )
 
     def _meta(self, key: str) -> bytes | None:
         row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -1,4 +1,4 @@
-"""messages.log: each deliverable message of the journal as one JSON line, once.
+"""messages.log: each deliverable message of the journal as one JSON line, once; and what the node is without, likewise.
 
 The log's own last line says how far it has come. Standard output cannot be read again: there, what an earlier run may
 have said already bears `"again": true`.
@@ -15,6 +15,7 @@ import msgspec
 from netcrier.errors import StoreError
 from netcrier.noded.journal import Entry, Journal
 from netcrier.runtime.logs import Clock, JsonLog, stamp
+from netcrier.wire.report import Told
 
 _BATCH = 256
 
@@ -56,8 +57,56 @@ class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """An earlier run may have written this message to standard output."""
 
 
-def line_of(entry: Entry, logged: float, clock: Clock = "epoch", again: bool = False) -> MessageLine:
+class LossLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of messages.log on messages that this node is without for good: `missed` or `gap`."""
+
+    ts: float | str
+    """When the node learnt of it."""
+    event: str
+    """`missed`: their age limit passed before they came; `gap`: the master no longer keeps them."""
+    n: int
+    """Its place in the journal, among those of the messages."""
+    id: str
+    """The first of them, as `1284`, urgent `u7`."""
+    term: int
+    """The master's term."""
+    lane: int
+    """0 the queue, 1 urgent."""
+    seq: int
+    """The number of the first."""
+    last: int
+    """The number of the last: the same where it is one."""
+    count: int
+    """How many they are."""
+    master: str
+    """Hex id of the master that says so."""
+    logged: float | str
+    """When this line was written."""
+    again: bool = False
+    """An earlier run may have written this to standard output."""
+
+
+class _Numbered(msgspec.Struct):
+    """What both kinds of lines have."""
+
+    n: int
+
+
+_EVENTS = {Told.MISSED: "missed", Told.GAP: "gap"}
+
+
+def line_of(entry: Entry, logged: float, clock: Clock = "epoch", again: bool = False) -> MessageLine | LossLine:
     """The entry as it is logged; `logged` is now, in epoch seconds."""
+    if entry.told is None:
+        return _message_line(entry, logged, clock, again)
+    first = entry.id
+    return LossLine(
+        stamp(entry.received_us / 1e6, clock), _EVENTS[entry.told], entry.n, str(first), first.term, first.lane,
+        first.sequence, entry.last, entry.last - first.sequence + 1, entry.master.hex(), stamp(logged, clock), again,
+    )  # fmt: skip
+
+
+def _message_line(entry: Entry, logged: float, clock: Clock, again: bool) -> MessageLine:
     text: str | None
     try:
         text, raw = entry.body.decode(), None
@@ -111,6 +160,6 @@ class MessageLog:
 
 def _number_of(line: bytes) -> int:
     try:
-        return msgspec.json.decode(line, type=MessageLine).n
+        return msgspec.json.decode(line, type=_Numbered).n
     except msgspec.MsgspecError:
         return 0

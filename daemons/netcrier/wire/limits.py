@@ -49,8 +49,19 @@ EXTRAS_MAX: Final = 24
 OUTCOMES_MAX: Final = 32
 """Outcomes of single messages that one report lists. The rest is listed once the master has these."""
 
+HANDLED_KEPT_MAX: Final = 4096
+"""Results of handlers that a node keeps until the master has heard them. Beyond, the oldest are dropped: of those
+messages the master then knows that they were delivered."""
+
 SKIP_MAX: Final = 1 << 24
 """Numbers that one skip covers. More take a second one."""
+
+SKIPS_HELD_MAX: Final = 64
+"""Skips of a lane that a node holds until what lies before them is there. Beyond, they are dropped, and asked for
+again."""
+
+SKIPS_PER_REQUEST: Final = 32
+"""Skips that answer one request. The rest is asked for again."""
 
 HEARD_MAX: Final = 64
 """Reports that one HEARD names. More take a second datagram."""

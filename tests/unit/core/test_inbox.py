@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
+from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Passed, Verdict
+from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId, MessageId
 from netcrier.wire.envelope import NO_CHAIN, Digest, chained, digest
-from netcrier.wire.limits import HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+from netcrier.wire.limits import HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX, SKIPS_HELD_MAX
 from netcrier.wire.message import Message
+from netcrier.wire.report import Outcome, Told
 from netcrier.wire.signed import Head
+from netcrier.wire.skip import ANY_NODE, Cause, Skip
 
 HEAD = Head(MasterId(bytes(16)), 1, 1, 1)
 
@@ -37,7 +40,7 @@ def commit(inbox: Inbox) -> list[int]:
     batch = inbox.take_batch()
     assert batch
     inbox.committed(batch)
-    return [identity.sequence for identity in batch.released]
+    return [step.sequence for step in batch.released if isinstance(step, MessageId)]
 
 
 def fresh(mark: int = 0) -> Inbox:
@@ -142,7 +145,7 @@ def test_any_sequence_releases_each_message_once_and_in_order(steps: list[int | 
         numbers = {arrival.message.sequence for arrival in batch.arrivals}
         assert not numbers & journal
         journal.update(numbers)
-        log.extend(identity.sequence for identity in batch.released)
+        log.extend(step.sequence for step in batch.released if isinstance(step, MessageId))
         inbox.committed(batch)
 
     for step in steps:
@@ -167,3 +170,98 @@ def test_any_sequence_releases_each_message_once_and_in_order(steps: list[int | 
     while batch := inbox.take_batch():
         landed(batch)
     assert log == list(range(1, 13))
+
+
+def skip(first: int, last: int, cause: Cause = Cause.EXPIRED) -> Skip:
+    return Skip(HEAD, 0, first, last - first + 1, cause, ANY_NODE, chain_at(last))
+
+
+def steps(inbox: Inbox) -> list[MessageId | Passed]:
+    """What the next batch does, in order."""
+    batch = inbox.take_batch()
+    assert batch
+    inbox.committed(batch)
+    return list(batch.released)
+
+
+def test_a_skip_takes_effect_when_all_before_it_is_there() -> None:
+    inbox = fresh()
+    offer(inbox, 4)
+    assert inbox.skip(1, skip(2, 3)) is Verdict.NEW
+    assert commit(inbox) == []
+    assert inbox.missing(0, 6) == ((1, 1), (5, 2))
+    offer(inbox, 1)
+    assert steps(inbox) == [MessageId(1, 0, 1), Passed(MessageId(1, 0, 2), 3, Told.MISSED), MessageId(1, 0, 4)]
+    assert (inbox.lanes[0].mark, inbox.lanes[0].chain) == (4, chain_at(4))
+    assert inbox.skip(1, skip(2, 3)) is Verdict.KNOWN
+
+
+def test_what_is_there_of_skipped_numbers_is_released_in_its_place() -> None:
+    inbox = fresh()
+    for sequence in (2, 5):
+        offer(inbox, sequence)
+    inbox.skip(1, skip(1, 6, Cause.NO_LONGER_KEPT))
+    assert steps(inbox) == [
+        Passed(MessageId(1, 0, 1), 1, Told.GAP),
+        MessageId(1, 0, 2),
+        Passed(MessageId(1, 0, 3), 4, Told.GAP),
+        MessageId(1, 0, 5),
+        Passed(MessageId(1, 0, 6), 6, Told.GAP),
+    ]
+    assert inbox.lanes[0].held == ()
+
+
+def test_what_is_not_for_this_node_leaves_nothing_to_log_or_tell() -> None:
+    inbox = fresh()
+    inbox.skip(1, skip(1, 9, Cause.NOT_FOR_YOU))
+    batch = inbox.take_batch()
+    assert batch
+    assert (batch.released, batch.untold, batch.lanes[0].mark) == ((), (), 9)
+
+
+def test_a_long_run_is_told_in_outcomes_of_65536_numbers() -> None:
+    inbox = fresh()
+    last = 0x10000 + 2
+    inbox.skip(1, Skip(HEAD, 0, 1, last, Cause.NO_LONGER_KEPT, ANY_NODE, digest(b"")))
+    batch = inbox.take_batch()
+    assert batch
+    assert batch.released == (Passed(MessageId(1, 0, 1), last, Told.GAP),)
+    first, second = Outcome(0, 1, Told.GAP, 0xFFFF), Outcome(0, 0x10001, Told.GAP, 1)
+    assert batch.untold == (Untold(1, first), Untold(1, second))
+
+
+def test_a_withheld_message_takes_its_number_and_is_not_listed_as_held() -> None:
+    inbox = fresh()
+    message = Message(HEAD, 0, 2, 0, 0, b"")
+    inbox.offer(Arrival(message, digest_of(2), 0, Told.REFUSED, Told.REFUSED, 1))
+    batch = inbox.take_batch()
+    assert batch
+    inbox.committed(batch)
+    assert batch.untold == (Untold(1, Outcome(0, 2, Told.REFUSED, 1)),)
+    assert (inbox.lanes[0].extras, len(inbox.lanes[0].held)) == ((), 1)
+    offer(inbox, 1)
+    assert steps(inbox) == [MessageId(1, 0, 1)]
+    assert (inbox.lanes[0].mark, inbox.lanes[0].chain, inbox.lanes[0].withheld) == (2, chain_at(2), ())
+
+
+def test_a_lane_holds_so_many_skips_and_no_more() -> None:
+    inbox = fresh()
+    verdicts = {inbox.skip(1, skip(2 * number, 2 * number)) for number in range(1, SKIPS_HELD_MAX + 1)}
+    assert verdicts == {Verdict.NEW}
+    assert inbox.skip(1, skip(1000, 1000)) is Verdict.TOO_FAR
+    assert inbox.take_batch() is None
+
+
+def test_a_skip_of_another_term_or_lane_is_refused() -> None:
+    assert fresh().skip(2, skip(1, 1)) is Verdict.OTHER_TERM
+    assert Inbox().skip(1, skip(1, 1)) is Verdict.NO_LANE
+
+
+def test_skips_of_a_failed_batch_are_asked_for_again() -> None:
+    inbox = fresh()
+    inbox.skip(1, skip(1, 2))
+    batch = inbox.take_batch()
+    assert batch
+    inbox.failed(batch)
+    assert inbox.take_batch() is None
+    assert inbox.missing(0, 2) == ((1, 2),)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from netcrier.core.inbox import Arrival, Inbox, Lane
+from netcrier.core.inbox import Arrival, Inbox, Lane, Verdict
 from netcrier.core.listener import Membership
+from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId
 from netcrier.noded.journal import KEPT_MESSAGES, Journal
 from netcrier.wire.envelope import digest
 from netcrier.wire.message import Message
+from netcrier.wire.report import Outcome, Told
 from netcrier.wire.signed import Head
+from netcrier.wire.skip import ANY_NODE, Cause, Skip
 
 MASTER = MasterId(b"m" * 16)
 OTHER = MasterId(b"o" * 16)
+HEAD = Head(MASTER, 1, 1, 1)
 
 
 def arrival(sequence: int, master: MasterId = MASTER) -> Arrival:
@@ -42,7 +47,7 @@ def commit(journal: Journal, inbox: Inbox, *sequences: int) -> None:
         inbox.offer(arrival(sequence))
     batch = inbox.take_batch()
     assert batch
-    journal.commit(batch, "token")
+    journal.commit(batch, MASTER, "token")
     inbox.committed(batch)
 
 
@@ -79,7 +84,7 @@ def test_another_masters_numbers_do_not_collide(journal: Journal) -> None:
     inbox.offer(arrival(1, OTHER))
     batch = inbox.take_batch()
     assert batch
-    journal.commit(batch, "first-use")
+    journal.commit(batch, OTHER, "first-use")
     assert [(entry.n, entry.master, entry.id) for entry in journal.entries(0, 10)] == [
         (1, MASTER, MessageId(1, 0, 1)),
         (2, OTHER, MessageId(1, 0, 1)),
@@ -95,7 +100,7 @@ def test_a_batch_that_cannot_be_committed_leaves_nothing(journal: Journal) -> No
     batch = twice.take_batch()
     assert batch
     with pytest.raises(StoreError):
-        journal.commit(batch, "token")
+        journal.commit(batch, MASTER, "token")
     assert [entry.id.sequence for entry in journal.entries(0, 10)] == [1]
     assert journal.newest == 1
 
@@ -114,3 +119,42 @@ def test_a_damaged_file_is_said_and_not_begun_anew(path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be used as a store"):
         Journal(path)
     assert path.read_bytes().startswith(b"this is no database")
+
+
+def passed(journal: Journal, inbox: Inbox, skip: Skip) -> None:
+    assert inbox.skip(1, skip) is Verdict.NEW
+    batch = inbox.take_batch()
+    assert batch
+    journal.commit(batch, MASTER, "token")
+    inbox.committed(batch)
+
+
+def test_what_the_node_is_without_has_its_place_among_the_messages(journal: Journal) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1, 4)
+    passed(journal, inbox, Skip(HEAD, 0, 2, 4, Cause.NO_LONGER_KEPT, ANY_NODE, digest(b"chain")))
+    found = [(entry.n, entry.id.sequence, entry.last, entry.told) for entry in journal.entries(0, 10)]
+    assert found == [(1, 1, 1, None), (2, 2, 3, Told.GAP), (3, 4, 4, None), (4, 5, 5, Told.GAP)]
+    (lane,) = journal.lanes(MASTER)
+    assert (lane.mark, lane.chain, lane.held) == (5, digest(b"chain"), ())
+
+
+def test_a_refused_message_takes_its_number_and_no_place(journal: Journal, path: Path) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    inbox.offer(replace(arrival(2), withheld=Told.REFUSED, told=Told.REFUSED, code=1))
+    commit(journal, inbox)
+    assert journal.lanes(MASTER)[0].withheld == ((2, Told.REFUSED),)
+    assert journal.untold(MASTER) == [Untold(1, Outcome(0, 2, Told.REFUSED, 1))]
+    commit(journal, Inbox(journal.lanes(MASTER)), 1, 3)
+    assert [(entry.n, entry.id.sequence) for entry in journal.entries(0, 10)] == [(1, 1), (2, 3)]
+    assert journal.lanes(MASTER)[0].mark == 3
+
+
+def test_what_is_untold_stays_until_it_is_settled(journal: Journal, path: Path) -> None:
+    one, two = (Untold(1, Outcome(0, number, Told.HANDLED, number)) for number in (5, 6))
+    journal.keep_untold(MASTER, [one, two])
+    journal.settle(MASTER, [one])
+    journal.settle(OTHER, [two])
+    again = Journal(path)
+    assert (again.untold(MASTER), again.untold(OTHER)) == ([two], [])
+    again.close()

@@ -11,11 +11,14 @@ from netcrier.core.inbox import Inbox, Lane
 from netcrier.core.listener import Membership
 from netcrier.ids import MessageId
 from netcrier.noded.journal import Entry, Journal
-from netcrier.noded.message_log import MessageLog, line_of
+from netcrier.noded.message_log import LossLine, MessageLine, MessageLog, line_of
 from netcrier.runtime.archive import Archive, Rotation, rotated
 from netcrier.runtime.logs import JsonLog
+from netcrier.wire.envelope import digest
+from netcrier.wire.report import Told
+from netcrier.wire.skip import ANY_NODE, Cause, Skip
 
-from tests.unit.noded.test_journal import MASTER, commit
+from tests.unit.noded.test_journal import HEAD, MASTER, commit, passed
 
 
 @pytest.fixture
@@ -98,4 +101,24 @@ def test_a_log_that_is_due_is_rotated_between_two_messages(journal: Journal, tmp
 def test_a_body_that_is_not_text_is_logged_as_base64() -> None:
     entry = Entry(1, MASTER, MessageId(1, 1, 7), b"\xff\x00", 1_500_000, 2_500_000, "token")
     line = line_of(entry, logged=1_700_000_001.5)
+    assert isinstance(line, MessageLine)
     assert (line.id, line.text, line.body_b64, line.ts, line.sent) == ("u7", None, b"\xff\x00", 2.5, 1.5)
+
+
+@pytest.mark.parametrize(("told", "event"), [(Told.MISSED, "missed"), (Told.GAP, "gap")])
+def test_what_the_node_is_without_is_logged_from_first_to_last(told: Told, event: str) -> None:
+    entry = Entry(9, MASTER, MessageId(1, 0, 7), b"", 0, 2_500_000, "token", told, 12)
+    line = line_of(entry, logged=3.0)
+    assert isinstance(line, LossLine)
+    assert (line.event, line.n, line.id, line.seq, line.last, line.count, line.ts) == (event, 9, "7", 7, 12, 6, 2.5)
+
+
+def test_the_log_goes_on_after_a_line_on_what_is_missed(journal: Journal, tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    inbox = Inbox(journal.lanes(MASTER))
+    passed(journal, inbox, Skip(HEAD, 0, 1, 3, Cause.EXPIRED, ANY_NODE, digest(b"")))
+    written(journal, path)
+    journal.logged = 0
+    commit(journal, inbox, 4)
+    written(journal, path)
+    assert numbers(path) == [1, 2]

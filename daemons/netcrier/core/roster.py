@@ -37,6 +37,10 @@ class Node:
     solicited_at: float = 0.0
     requested_at: float = 0.0
     solicit_at: float = 0.0
+    answered: int = 0
+    """The newest beacon that an accepted report of this run has answered."""
+    twin_at: float | None = None
+    """When another machine with this identity was last heard."""
     epoch: int = 0
     """The newest epoch of which a report has shown that the node has the key."""
 
@@ -107,6 +111,10 @@ class Roster:
     def presence(self) -> float:
         """Seconds between two words of a node, at most."""
         return presence_interval(len(self))
+
+    def double(self, node: Node, now: float) -> bool:
+        """Whether two machines have used this identity within the last three presence intervals."""
+        return node.twin_at is not None and now - node.twin_at <= SILENCES * self.presence
 
     def here(self, node: Node, now: float) -> bool:
         """Whether the node spoke within the last three presence intervals."""

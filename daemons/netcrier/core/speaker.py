@@ -45,13 +45,14 @@ from netcrier.core.replay import CounterWindow
 from netcrier.core.roster import Node, Roster
 from netcrier.core.solicitor import Solicitor
 from netcrier.core.told import Teller, trusted
+from netcrier.core.twins import OLD_BOOT, Twins
 from netcrier.errors import DecodeError, NotFoundError, UsageError
 from netcrier.ids import GroupId, MessageId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.catch_up import CatchUp, decode_catch_up, frame
-from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Digest, Signer, master_id
-from netcrier.wire.header import UP_SIZE, read_front, read_up, seal_down, up_key
+from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Digest, SealKey, Signer, master_id
+from netcrier.wire.header import UP_SIZE, UpHeader, read_front, read_up, seal_down, up_key
 from netcrier.wire.heard import Entry, Heard, encode_heard
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import BODY_MAX, HEARD_MAX, QUESTION_BODY_MAX, SKIPS_PER_REQUEST
@@ -125,6 +126,7 @@ class Speaker:
         self.keyring = keyring
         self.admission = Admission(me.group, me.group_name, me.signer, me.agreement, keyring, self.roster, entropy)
         self.rekeying = Rekeying(me.group, me.signer, me.agreement, keyring, entropy)
+        self._twins = Twins(self.roster, self._up_key)
         self._entropy = entropy
         self._epoch_from = 0
         """The counter after which every beacon of this run was sealed under the current epoch."""
@@ -349,9 +351,19 @@ class Speaker:
         self._events.append(event)
 
     def _on_report(self, got: Received) -> None:
-        node, report = self._from_node(got.data, decode_report)
-        self._fresh(node, report.counter, got.source, got.now, got.now_us)
+        try:
+            node, report = self._from_node(got.data, decode_report)
+        except DecodeError as error:
+            if error.reason == OLD_BOOT:
+                self._twins.old_boot(got.data, self._beacons.left_at, got.now)
+            raise
         sent = self._beacons.left_at(report.beacon_counter)
+        try:
+            self._fresh(node, report.counter, got.source, got.now, got.now_us)
+        except DecodeError:
+            self._twins.refused(node, report.beacon_counter, sent is not None, got.now)
+            raise
+        self._twins.accepted(node, report.beacon_counter)
         if sent is not None:
             node.rtt = max(0.0, got.now - sent - report.held_us / 1e6)
         node.drops = report.drops
@@ -416,8 +428,7 @@ class Speaker:
             raise DecodeError("old boot")
         key = node.keys.get(header.kind) if header.boot == node.row.boot else None
         if key is None:
-            boots = (self.me.term, self.me.boot, header.boot)
-            key = up_key(node.shared, header.kind, self.me.group, self.id, boots, header.node)
+            key = self._up_key(node, header)
         content = decode(key.open(data, UP_SIZE))
         if header.boot > node.row.boot:
             node.row = replace(node.row, boot=header.boot)
@@ -426,6 +437,10 @@ class Speaker:
             self._events.append(NodeChanged(node.row))
         node.keys[header.kind] = key
         return node, content
+
+    def _up_key(self, node: Node, header: UpHeader) -> SealKey:
+        boots = (self.me.term, self.me.boot, header.boot)
+        return up_key(node.shared, header.kind, self.me.group, self.id, boots, header.node)
 
     def _fresh(self, node: Node, counter: int, address: Address | None, now: float, now_us: int) -> None:
         """Refuse what is replayed; take note of where and when the node spoke."""

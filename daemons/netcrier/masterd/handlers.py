@@ -41,12 +41,15 @@ if TYPE_CHECKING:
     from netcrier.masterd.app import App
 
 _AWAY_MOST = 100
+_STATES = ("here", "away", "waiting", "revoked", "duplicate")
 _BODY_MOST = 16 * 1024
 
 
 def _state(app: App, node: Node) -> str:
     if not node.row.approved:
         return "revoked" if node.row.trust == "revoked" else "waiting"
+    if app.speaker.roster.double(node, asyncio.get_running_loop().time()):
+        return "duplicate"
     return "here" if app.speaker.roster.here(node, asyncio.get_running_loop().time()) else "away"
 
 
@@ -123,7 +126,7 @@ def _last(app: App) -> LastMessage | None:
 def _status(app: App) -> MasterStatus:
     speaker, me = app.speaker, app.speaker.me
     states = [(_state(app, node), node) for node in speaker.roster]
-    count = {name: sum(state == name for state, _ in states) for name in ("here", "away", "waiting", "revoked")}
+    count = {name: sum(state == name for state, _ in states) for name in _STATES}
     away = sorted((node for state, node in states if state == "away"), key=lambda node: node.row.seen_us)
     return MasterStatus(
         version=VERSION,
@@ -137,7 +140,7 @@ def _status(app: App) -> MasterStatus:
         epoch=speaker.admission.keys.epoch,
         term=me.term,
         boot=me.boot,
-        nodes=NodeCounts(known=count["here"] + count["away"], duplicate=0, **count),
+        nodes=NodeCounts(known=count["here"] + count["away"], **count),
         last=_last(app),
         away=[AwayNode(node.row.name, seen(node)) for node in away[:_AWAY_MOST]],
         carriers=[Carrier(kind=w.kind, interface=w.interface, address=str(w)) for w in app.carriers.ways],

@@ -36,6 +36,7 @@ from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.listener import Listener, Membership
 from netcrier.core.outbox import OutLane
 from netcrier.core.outcomes import Untold
+from netcrier.core.parity import Parity
 from netcrier.core.questions import Over, Reply
 from netcrier.core.speaker import Composed, Identity, Speaker
 from netcrier.ids import LANES, GroupId, MessageId
@@ -53,15 +54,20 @@ class Shelf:
     """A store in memory."""
 
     kept: dict[MessageId, bytes] = field(default_factory=dict)
+    bodies: dict[MessageId, bytes] = field(default_factory=dict)
 
     def signed_message(self, identity: MessageId) -> bytes | None:
         return self.kept.get(identity)
+
+    def body(self, identity: MessageId) -> bytes | None:
+        return self.bodies.get(identity)
 
 
 class Node:
     """A listener with its disk: journal, log, pin."""
 
-    def __init__(self, number: int, chance: random.Random) -> None:
+    def __init__(self, number: int, chance: random.Random, parity: Parity | None = None) -> None:
+        self.parity = parity
         self.address: Address = (f"10.0.{number // 250 + 1}.{number % 250 + 1}", 12345)
         self.key = AgreementKey(chance.randbytes(32))
         self.number, self.boot, self.chance = number, 0, chance
@@ -82,7 +88,14 @@ class Node:
         self.boot += 1
         me = Self(self.key, self.boot, bytes(16), f"node{self.number}", self.tags)
         self.listener = Listener(
-            me, self.pin, self.membership, self.lanes, self.chance.random, self.chance.randbytes, tuple(self.untold)
+            me,
+            self.pin,
+            self.membership,
+            self.lanes,
+            self.chance.random,
+            self.chance.randbytes,
+            tuple(self.untold),
+            self.parity,
         )
 
     def settle(self, now: float) -> None:
@@ -113,8 +126,17 @@ class Node:
 class Network:
     """Carries datagrams with a delay of 100 µs; `lose` decides for each (data, to master) whether it is lost."""
 
-    def __init__(self, nodes: int, seed: int, loss: float = 0.0, is_open: bool = True, group: GroupId = GROUP) -> None:
-        self.group = group
+    def __init__(
+        self,
+        nodes: int,
+        seed: int,
+        loss: float = 0.0,
+        is_open: bool = True,
+        group: GroupId = GROUP,
+        parity: tuple[Parity | None, Parity | None] = (None, None),
+    ) -> None:
+        """`parity`: the master's, and that of every second node."""
+        self.group, self.parity = group, parity
         self.key_limit = KEY_DATAGRAMS_MAX
         self.chance = random.Random(seed)
         self.lose: Callable[[bytes, bool], bool] = lambda _data, _up: self.chance.random() < loss
@@ -134,7 +156,7 @@ class Network:
         self.boot = 0
         self.lanes = [OutLane(lane) for lane in LANES]
         self.start_master()
-        self.nodes = [Node(number, self.chance) for number in range(nodes)]
+        self.nodes = [Node(number, self.chance, parity[1] if number % 2 else None) for number in range(nodes)]
         self.sent: list[bytes] = []
         self.risen: list[bytes] = []
         self.unreached: list[Node] = []
@@ -148,7 +170,8 @@ class Network:
         """Start, or start again from what is on the disk."""
         self.boot += 1
         me = Identity(self.group, "lab", self.signer, self.agreement, 1, self.boot, 12346)
-        self.master = Speaker(me, Keyring(self.keys, self.key_limit), self.lanes, self.shelf, self.chance.randbytes)
+        keyring = Keyring(self.keys, self.key_limit)
+        self.master = Speaker(me, keyring, self.lanes, self.shelf, self.chance.randbytes, self.parity[0])
         for row in self.rows.values():
             self.master.enlist(row)
         for identity, condition in self.conditions.items():
@@ -164,6 +187,8 @@ class Network:
         if composed.condition:
             self.conditions[composed.id] = composed.condition
         self.shelf.kept[composed.id] = composed.plaintext
+        if composed.body:
+            self.shelf.bodies[composed.id] = composed.body
         self.master.publish(composed, self.now)
         return composed
 

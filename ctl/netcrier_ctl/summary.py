@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from netcrier.control.types.analyzer import AnalyzerStatus
-from netcrier.control.types.master import LastMessage, MasterStatus
+from netcrier.control.types.master import LastMessage, MasterStatus, SendRate
 from netcrier.control.types.node import NodeStatus
 
 from netcrier_ctl.render import listing, printable, short_id
@@ -47,6 +47,7 @@ def details(status: Any) -> list[list[str]]:
         elif isinstance(value, str | int | float) and name not in _SHOWN:
             rows.append([name, str(value)])
     if isinstance(status, MasterStatus):
+        rows.append(["rate", rate_text(status.rate)])
         rows += [["carrier", f"{c.kind} {c.address} {c.interface}".rstrip()] for c in status.carriers]
     return rows
 
@@ -62,7 +63,15 @@ def _nodes(count: int) -> str:
 def _master(status: MasterStatus, now: float) -> list[str]:
     nodes = status.nodes
     here = f"{nodes.here:,} of {nodes.known:,} nodes here" if nodes.known else "no node yet"
-    return [f"group {status.group}", here, _last_sent(status.last, now)]
+    rate = [f"rate {rate_text(status.rate)}"] if status.rate.loss_percent is not None else []
+    return [f"group {status.group}", here, _last_sent(status.last, now), *rate]
+
+
+def rate_text(rate: SendRate) -> str:
+    """How fast long messages go, and why."""
+    loss = rate.loss_percent
+    why = "start" if loss is None else f"loss {loss:.2g} % at the 90th percentile" if loss else "no loss"
+    return f"{rate.mbit_s:.{0 if rate.mbit_s >= 10 else 1}f} Mbit/s ({why})"
 
 
 def _last_sent(last: LastMessage | None, now: float) -> str:

@@ -76,13 +76,18 @@ class Receipt:
 class Delivery:
     """One message on its way to the nodes `expected` (roster indexes)."""
 
-    __slots__ = ("expected", "last", "message", "outstanding", "received", "sent_at", "states", "strays", "undelivered")
+    __slots__ = (
+        "due_from", "expected", "last", "message", "outstanding", "received", "sent_at", "states", "strays",
+        "undelivered",
+    )  # fmt: skip
 
     def __init__(
         self, message: MessageId, expected: Iterable[int], sent_at: float, states: Mapping[int, State] | None = None
     ) -> None:
         self.message = message
         self.sent_at = sent_at
+        self.due_from: float | None = sent_at
+        """From when on a receipt can be overdue; None while it waits to be sent."""
         self.last = 0.0
         """Seconds from sending to the newest receipt of this run."""
         self.states: dict[int, State] = dict.fromkeys(expected, State.PENDING) | dict(states or {})

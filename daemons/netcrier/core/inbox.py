@@ -17,7 +17,7 @@ from enum import Enum, auto
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MessageId
 from netcrier.wire.envelope import NO_CHAIN, Digest, chained
-from netcrier.wire.limits import HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX, SKIPS_HELD_MAX
+from netcrier.wire.limits import BIG_AHEAD_MAX, HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX, SKIPS_HELD_MAX
 from netcrier.wire.message import Message
 from netcrier.wire.report import Outcome, Told
 from netcrier.wire.skip import Cause, Skip
@@ -199,6 +199,8 @@ class Inbox:
     def __init__(self, lanes: Iterable[Lane] = ()) -> None:
         self._work = {lane.lane: _Work(lane) for lane in lanes}
         self._flying: Batch | None = None
+        self.coming: set[MessageId] = set()
+        """Messages in blocks that are being put together: they do not lack."""
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -227,6 +229,15 @@ class Inbox:
         if identity.sequence > work.state.mark + HELD_MAX:
             return Verdict.TOO_FAR
         return Verdict.NEW
+
+    def takes(self, identity: MessageId) -> bool:
+        """Whether a message in blocks may be put together: it lacks, and is not too far ahead."""
+        work = self._work.get(identity.lane)
+        if work is None or work.state.term != identity.term:
+            return False
+        ahead = identity.sequence - work.state.mark
+        here = work.digest_of(identity.sequence) or work.skip_at(identity.sequence)
+        return 0 < ahead <= BIG_AHEAD_MAX and here is None
 
     def offer(self, arrival: Arrival) -> None:
         """Take in a message that `check` calls new."""
@@ -289,7 +300,8 @@ class Inbox:
             return ()
         ranges: list[tuple[int, int]] = []
         left = REQUEST_MESSAGES_MAX
-        covered = sorted(work.covered())
+        coming = ((one.sequence, one.sequence) for one in self.coming if one.lane == lane)
+        covered = sorted((*work.covered(), *coming))
         covered.append((highest + 1, highest + 1))
         sequence = work.state.mark + 1
         for first, last in covered:

@@ -7,7 +7,6 @@ Theory of operation
 - Group keys and their epochs are in epochs.py, asking for one that lacks in renewal.py.
 - Every datagram ends as a state change or as a count in `refused`, by reason. Nothing the network brings raises.
 
-Left out: fragments (PROTOCOL.md, "BLOCK").
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from netcrier.core.answers import Answers
+from netcrier.core.assembly import Assembly
 from netcrier.core.catch_up import PROGRESS_WITHIN, Backlog
 from netcrier.core.copies import Copies
 from netcrier.core.epochs import CONTENT, Epochs
@@ -36,11 +36,12 @@ from netcrier.core.events import (
 )
 from netcrier.core.gaps import GapRequests
 from netcrier.core.greeting import Greeting, Self
-from netcrier.core.inbox import Batch, Inbox, Lane, Verdict
+from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
 from netcrier.core.judge import Judge
 from netcrier.core.outcomes import Outcomes, Untold
 from netcrier.core.pacing import (
     ASKED_WITHIN,
+    GATHER_PIECES,
     Budget,
     presence_interval,
     receipt_slot,
@@ -48,23 +49,27 @@ from netcrier.core.pacing import (
     renewal_spread,
     request_delay,
 )
+from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId
 from netcrier.core.renewal import Renewal
 from netcrier.core.replay import CounterWindow
 from netcrier.core.reply import answer_address
 from netcrier.core.upward import Upward
 from netcrier.errors import DecodeError, UsageError
-from netcrier.ids import LANES, NodeId
+from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, decode_beacon, open_marks, verify_beacon
+from netcrier.wire.block import decode_block
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
-from netcrier.wire.envelope import Verifier, node_id
+from netcrier.wire.envelope import Digest, Verifier, node_id
+from netcrier.wire.fetch import Fetch, encode_fetch
+from netcrier.wire.fragment import decode_fragment, decode_parity
 from netcrier.wire.header import epoch_of, open_down, read_front
 from netcrier.wire.heard import decode_heard
 from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import EXTRAS_MAX, STRANGERS_PER_SECOND
-from netcrier.wire.message import decode_message
+from netcrier.wire.message import Message, decode_message
 from netcrier.wire.question import decode_question, encode_answer
 from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
 from netcrier.wire.selector import facts_of, parse_selector
@@ -107,6 +112,7 @@ class Listener:
         chance: Callable[[], float],
         entropy: Callable[[int], bytes],
         untold: Iterable[Untold] = (),
+        parity: Parity | None = None,
     ) -> None:
         self.me = me
         self.id: NodeId = node_id(me.key.public)
@@ -118,11 +124,14 @@ class Listener:
         self.heard_at: float | None = None
         self._chance = chance
         self._gaps = GapRequests(self.inbox, chance)
+        self._parity = parity
+        self._assembly = self._new_assembly()
         self._delivered = {lane.lane: lane.mark for lane in self.inbox.lanes}
         self._strangers = Budget(STRANGERS_PER_SECOND)
         self._counters = CounterWindow()
         self._copies = Copies()
         self._drops = 0
+        self._flowing = False
         self._events: deque[NodeEvent] = deque()
         self._out: list[Datagram] = []
         self._greeting = Greeting(me, chance, entropy)
@@ -152,6 +161,9 @@ class Listener:
             Kind.WELCOME: self._on_welcome,
             Kind.REKEY: self._on_rekey,
             Kind.QUESTION: self._on_question,
+            Kind.BLOCK: self._on_block,
+            Kind.FRAGMENT: self._on_fragment,
+            Kind.PARITY: self._on_parity,
         }
 
     # What the shell calls
@@ -177,6 +189,7 @@ class Listener:
             self.membership = Membership(group_name=pin.group_name)
             self._epochs = Epochs()
             self.inbox = Inbox()
+            self._assembly = self._new_assembly()
             self._gaps = GapRequests(self.inbox, self._chance)
             self._delivered = {}
             self._counters = CounterWindow()
@@ -201,6 +214,11 @@ class Listener:
         else:
             self._copies.heard(got.data, got.now)
 
+    def pause(self) -> float:
+        """Seconds for which the shell may let datagrams gather before it reads again: 0 but while pieces flow."""
+        flowing, self._flowing = self._flowing, False
+        return GATHER_PIECES if flowing else 0.0
+
     def kernel_drops(self, total: int) -> None:
         """How many datagrams the kernel has dropped so far."""
         self._drops = total
@@ -212,6 +230,7 @@ class Listener:
     def committed(self, batch: Batch, now: float) -> None:
         """The batch is on disk: receipts are due."""
         self.inbox.committed(batch)
+        self._assembly.settled((arrival.message.id for arrival in batch.arrivals), self.inbox.lanes)
         self.received += len(batch.arrivals)
         for arrival in batch.arrivals:
             message = arrival.message
@@ -230,6 +249,7 @@ class Listener:
     def failed(self, batch: Batch, now: float) -> None:
         """The batch could not be committed; it is asked for again in a second."""
         self.inbox.failed(batch)
+        self._assembly.settled((arrival.message.id for arrival in batch.arrivals), self.inbox.lanes)
         self._gaps.hold(now, 1.0)
 
     def delivered(self, lane: int, sequence: int, now: float) -> None:
@@ -265,7 +285,15 @@ class Listener:
         """When `handle_timer` has something to do."""
         if not self._answering:
             return min((at for at in (self._greeting.timer, self._renewal.timer) if at is not None), default=None)
-        machines = (self._greeting, self._renewal, self._gaps, self._backlog, self._answers, self._outcomes)
+        machines = (
+            self._greeting,
+            self._renewal,
+            self._gaps,
+            self._backlog,
+            self._answers,
+            self._outcomes,
+            self._assembly,
+        )
         times = (self._report_at, self._presence_at, *(machine.timer for machine in machines))
         return min((at for at in times if at is not None), default=None)
 
@@ -285,6 +313,8 @@ class Listener:
             self._say(Kind.REQUEST, encode_request(request))
         for answer in self._answers.due(now):
             self._say(Kind.ANSWER, encode_answer(replace(answer, counter=self._upward.next_counter())))
+        if self._assembly.timer is not None and self._assembly.timer <= now:
+            self._fetch(now)
         if any(at is not None and at <= now for at in (self._report_at, self._presence_at, self._outcomes.timer)):
             self._report(now)
 
@@ -332,13 +362,31 @@ class Listener:
         if message.head.master != verifier.master:
             raise DecodeError("other master")
         digest = signed.content_digest(Kind.MESSAGE, pin.group, plaintext)
-        verdict = self.inbox.check(message.id, digest)
+        verdict = self._verdict(message, digest, got.now)
         if verdict is not Verdict.NEW:
             raise DecodeError(_VERDICTS[verdict])
         signed.verify(Kind.MESSAGE, pin.group, plaintext, verifier)
         self._heard(got.now)
-        self.inbox.offer(self._judge.arrival(message, digest, got.now_us, got.now))
+        arrival = self._judge.arrival(message, digest, got.now_us, got.now)
+        in_pieces = message.blocks and not arrival.withheld
+        self._offer(self._assembly.message(arrival, got.now) if in_pieces else arrival)
         self._gaps.known(message.lane, message.sequence, got.now)
+
+    def _on_block(self, got: Received) -> None:
+        block = decode_block(self._opened(got.data)[2])
+        self._expect(block.message)
+        self._offer(self._assembly.block(block, got.now))
+
+    def _on_fragment(self, got: Received) -> None:
+        piece = decode_fragment(self._opened(got.data)[2])
+        self._flowing = True
+        self._expect(piece.message)
+        self._offer(self._assembly.fragment(piece, got.now))
+
+    def _on_parity(self, got: Received) -> None:
+        piece = decode_parity(self._opened(got.data)[2])
+        self._expect(piece.message)
+        self._offer(self._assembly.parity(piece, got.now))
 
     def _on_skip(self, got: Received) -> None:
         _, _, plaintext = self._opened(got.data)
@@ -467,6 +515,35 @@ class Listener:
         self._epochs = Epochs(keys)
         self.membership = replace(self.membership, keys=keys)
 
+    def _verdict(self, message: Message, digest: Digest, now: float) -> Verdict:
+        """As `Inbox.check`, also for a message that is being put together."""
+        known = self._assembly.digest_of(message.id)
+        if known is not None:
+            self._assembly.ended(message.id, now)
+            return Verdict.KNOWN if known == digest else Verdict.CONFLICT
+        verdict = self.inbox.check(message.id, digest)
+        if verdict is Verdict.NEW and message.blocks and not self.inbox.takes(message.id):
+            return Verdict.TOO_FAR
+        return verdict
+
+    def _expect(self, message: MessageId) -> None:
+        """Refuse pieces of what is here or too far ahead."""
+        if not self._assembly.has(message) and not self.inbox.takes(message):
+            raise DecodeError("duplicate")
+
+    def _offer(self, arrival: Arrival | None) -> None:
+        if arrival is None:
+            return
+        if self.inbox.check(arrival.message.id, arrival.digest) is Verdict.NEW:
+            self.inbox.offer(arrival)
+        else:  # skipped while its pieces came
+            self._assembly.settled([arrival.message.id], self.inbox.lanes)
+
+    def _new_assembly(self) -> Assembly:
+        assembly = Assembly(self._chance, self._parity)
+        self.inbox.coming = assembly.coming
+        return assembly
+
     def _order(self, head: Head, now: float) -> None:
         """Refuse what is replayed; take note of a newer boot."""
         known = (self.membership.term, self.membership.boot)
@@ -562,6 +639,11 @@ class Listener:
     def _say(self, kind: Kind, plaintext: bytes) -> None:
         numbers = (self.membership.term, self.membership.boot)
         self._out.append(Datagram(self._upward.seal(kind, plaintext, numbers), self._reply_to))
+
+    def _fetch(self, now: float) -> None:
+        for message, lacks in self._assembly.due(now):
+            fetch = Fetch(self._upward.next_counter(), message, self._assembly.parity_of_use, lacks)
+            self._say(Kind.FETCH, encode_fetch(fetch))
 
     def _report(self, now: float) -> None:
         states = self.inbox.lanes

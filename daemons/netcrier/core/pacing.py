@@ -27,6 +27,14 @@ SILENCES: Final = 3
 """A node is away after so many presence intervals without a word."""
 TIMEOUT_LEAST: Final = 0.020
 TIMEOUT_MOST: Final = 1.0
+QUIET: Final = 0.060
+"""After so long without a piece of a message in blocks a node fetches what lacks: more than a busy master pauses."""
+QUIET_REPAIR: Final = 0.015
+"""The same once all has been sent: repairs come in one go."""
+FETCHING: Final = 0.1
+"""After the last piece left, nodes are fetching what lacks and need no question for their receipt."""
+GATHER_PIECES: Final = 0.003
+"""While pieces flow a node reads so often: they come in turns, and waking for each would cost more than reading it."""
 RETRY_FIRST: Final = 0.030
 RETRY_MOST: Final = 1.0
 HELLO_MOST: Final = 10.0

@@ -59,12 +59,14 @@ class Solicitor:
         highest: dict[int, int] = {}
         later: list[float] = []
         for delivery in self._deliveries.open:
+            if delivery.due_from is None:
+                continue
             lane = delivery.message.lane
             for index in delivery.outstanding:
                 node = self._roster.at(index)
                 if node is None or not self._worth_asking(node, now):
                     continue
-                at = max(delivery.sent_at + patience, node.solicit_at)
+                at = max(delivery.due_from + patience, node.solicit_at)
                 if at > now:
                     later.append(at)
                     continue

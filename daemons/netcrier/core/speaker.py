@@ -7,8 +7,6 @@ Theory of operation
   became of each message, in deliveries.py.
 
 What a node does not get, in conditions.py; what reports say, in told.py.
-
-Left out: fragments (PROTOCOL.md, "BLOCK").
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from typing import Protocol, TypeVar
 from netcrier.core.admission import Admission
 from netcrier.core.beacon_clock import BeaconClock
 from netcrier.core.conditions import Condition, Conditions, Run
+from netcrier.core.cutting import Cut
 from netcrier.core.deliveries import Deliveries
 from netcrier.core.delivery import Delivery, Receipt, State
 from netcrier.core.events import (
@@ -37,14 +36,17 @@ from netcrier.core.events import (
 )
 from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.outbox import OutLane
-from netcrier.core.pacing import BEACON_IDLE, few, receipt_window
+from netcrier.core.pacing import BEACON_IDLE, FETCHING, few, receipt_window
+from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId, Questions
+from netcrier.core.rate import Rate
 from netcrier.core.rekeying import Rekeying
 from netcrier.core.repeats import Repeats
 from netcrier.core.replay import CounterWindow
 from netcrier.core.roster import Node, Roster
 from netcrier.core.solicitor import Solicitor
 from netcrier.core.told import Teller, trusted
+from netcrier.core.transfer import Transfers
 from netcrier.core.twins import OLD_BOOT, Twins
 from netcrier.errors import DecodeError, NotFoundError, UsageError
 from netcrier.ids import GroupId, MessageId
@@ -52,10 +54,11 @@ from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.catch_up import CatchUp, decode_catch_up, frame
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Digest, SealKey, Signer, master_id
+from netcrier.wire.fetch import decode_fetch
 from netcrier.wire.header import UP_SIZE, UpHeader, read_front, read_up, seal_down, up_key
 from netcrier.wire.heard import Entry, Heard, encode_heard
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import BODY_MAX, HEARD_MAX, QUESTION_BODY_MAX, SKIPS_PER_REQUEST
+from netcrier.wire.limits import BODY_MAX, HEARD_MAX, MESSAGE_MAX, QUESTION_BODY_MAX, SKIPS_PER_REQUEST
 from netcrier.wire.message import ROOM, Message, encode_message
 from netcrier.wire.question import Question, decode_answer, encode_question
 from netcrier.wire.rekey import decode_renew
@@ -73,6 +76,9 @@ class Shelf(Protocol):
 
     def signed_message(self, identity: MessageId) -> bytes | None:
         """The signed plaintext, or None where it is no longer kept."""
+
+    def body(self, identity: MessageId) -> bytes | None:
+        """The body of a message in blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +106,21 @@ class Composed:
     sent_us: int
     selector: str = ""
     condition: Condition | None = None
+    body: bytes = b""
+    """Where it goes in blocks: the plaintext does not have it then."""
 
 
 class Speaker:
     """See the module. `entropy(n)` gives n random bytes."""
 
     def __init__(
-        self, me: Identity, keyring: Keyring, lanes: Iterable[OutLane], shelf: Shelf, entropy: Callable[[int], bytes]
+        self,
+        me: Identity,
+        keyring: Keyring,
+        lanes: Iterable[OutLane],
+        shelf: Shelf,
+        entropy: Callable[[int], bytes],
+        parity: Parity | None = None,
     ) -> None:
         self.me = me
         self.id = master_id(me.signer.public)
@@ -136,6 +150,7 @@ class Speaker:
         self._out: list[Datagram] = []
         self._beacons = BeaconClock()
         self._repeats = Repeats()
+        self._transfers = Transfers(shelf, self.deliveries, parity)
         self._solicitor = Solicitor(self.roster, self.deliveries)
         self._questions = Questions()
         self._readers: dict[Kind, Callable[[Received], None]] = {
@@ -144,6 +159,7 @@ class Speaker:
             Kind.REQUEST: self._on_request,
             Kind.RENEW: self._on_renew,
             Kind.ANSWER: self._on_answer,
+            Kind.FETCH: self._on_fetch,
         }
 
     # What the shell calls
@@ -153,25 +169,39 @@ class Speaker:
         """The receipt window of a message sent now, seconds."""
         return receipt_window(len(self.roster.members()))
 
+    @property
+    def pieces_repaired(self) -> int:
+        """Blocks, fragments and parity sent because nodes lacked something."""
+        return self._transfers.repaired
+
+    @property
+    def rate(self) -> Rate:
+        """How fast messages in blocks are sent."""
+        return self._transfers.rate
+
     def compose(self, lane: int, body: bytes, now_us: int, selector: str = "", ttl_ms: int = 0) -> Composed:
         """Number and sign a message for the nodes of `selector`, for `ttl_ms` (0: without end).
 
-        UsageError where it does not fit one datagram, or is no selector; NotFoundError where no node matches.
+        UsageError where it is longer than MESSAGE_MAX, or is no selector; NotFoundError where no node matches.
         """
-        if len(body) > BODY_MAX:
-            raise UsageError(f"the message has {len(body)} bytes; one datagram carries {BODY_MAX}")
-        if len(body) + len(selector.encode()) > ROOM:
+        if len(body) > MESSAGE_MAX:
+            raise UsageError(f"the message has {len(body):,} bytes; the limit is {MESSAGE_MAX:,} bytes (1 MiB)")
+        in_blocks = len(body) > BODY_MAX
+        if not in_blocks and len(body) + len(selector.encode()) > ROOM:
             raise UsageError(f"message and selector have more than {ROOM} bytes together: shorten the selector")
         expected = self.expected(selector)
         out = self.lanes[lane]
         window_us = int(self.window * 1e6)
         message = Message(self._head(), lane, out.highest + 1, window_us, now_us, body, ttl_ms, selector)
+        if in_blocks:
+            message = replace(message, body=b"", size=len(body), blocks=Cut(body).digests)
         plaintext = signed.signed(Kind.MESSAGE, self.me.group, encode_message(message), self.me.signer)
         digest = signed.content_digest(Kind.MESSAGE, self.me.group, plaintext)
         out.append(digest)
         until_us = now_us + ttl_ms * 1000 if ttl_ms else None
         condition = Condition(frozenset(expected) if selector else None, until_us) if selector or ttl_ms else None
-        return Composed(message.id, plaintext, digest, out.chains[-1], expected, now_us, selector, condition)
+        apart = body if in_blocks else b""
+        return Composed(message.id, plaintext, digest, out.chains[-1], expected, now_us, selector, condition, apart)
 
     def expected(self, selector: str) -> tuple[int, ...]:
         """The nodes that a message with this selector is for; UsageError, NotFoundError as `compose`."""
@@ -192,9 +222,14 @@ class Speaker:
 
     def publish(self, composed: Composed, now: float) -> None:
         """Send what is committed."""
-        self.deliveries.track(Delivery(composed.id, composed.expected, now))
+        delivery = Delivery(composed.id, composed.expected, now)
+        self.deliveries.track(delivery)
         if composed.condition:
             self.conditions.put(composed.id, composed.condition, now, composed.sent_us)
+        if composed.body:
+            delivery.due_from = None
+            self._transfers.begin(composed.id, now)
+            return
         self._out.append(Datagram(self._seal(Kind.MESSAGE, composed.plaintext), None))
         self._solicitor.soon(now + self._solicitor.patience(self.window))
 
@@ -320,7 +355,8 @@ class Speaker:
     def timer(self) -> float:
         """When `handle_timer` has something to do."""
         machines = (
-            self._beacons, self._repeats, self._solicitor, self.keyring, self._questions, self.conditions,
+            self._beacons, self._repeats, self._solicitor, self._transfers,
+            self.keyring, self._questions, self.conditions,
         )  # fmt: skip
         times = (machine.timer for machine in machines)
         return min(at for at in times if at is not None)
@@ -335,6 +371,8 @@ class Speaker:
         if self._repeats.timer is not None and self._repeats.timer <= now:
             for identity, indexes in self._repeats.due(now):
                 self._say_again(identity, indexes)
+        if self._transfers.timer is not None and self._transfers.timer <= now:
+            self._transfer(now)
         if self._solicitor.timer is not None and self._solicitor.timer <= now:
             for lane, sequence, indexes in self._solicitor.due(now, self.window):
                 self._say_solicit(lane, sequence, indexes)
@@ -377,7 +415,9 @@ class Speaker:
         ]
         if marked:
             newest = marked[-1]
-            self._solicitor.learn(node, newest.message.sequence, newest.after, self.window, got.now)
+            delivery = self.deliveries.get(newest.message)
+            if delivery and delivery.due_from == delivery.sent_at:  # in blocks it came as its pieces did
+                self._solicitor.learn(node, newest.message.sequence, newest.after, self.window, got.now)
         entry = Entry(node.row.index, node.row.boot, report.counter) if report.outcomes else None
         self._keep([*told, *marked], entry)
 
@@ -413,6 +453,18 @@ class Speaker:
         reply = self._questions.answered(node.row.index, answer, got.now)
         if reply:
             self._events.append(reply)
+
+    def _on_fetch(self, got: Received) -> None:
+        node, fetch = self._from_node(got.data, decode_fetch)
+        self._fresh(node, fetch.counter, got.source, got.now, got.now_us)
+        message, lane = fetch.message, self.lanes.get(fetch.message.lane)
+        if lane is None or message.term != self.me.term:
+            raise DecodeError("other term")
+        run = self.conditions.run(message.term, lane, message.sequence, node.row.index, got.now_us)
+        if run:
+            self._say_skip(lane, run, node)
+        else:
+            self._transfers.fetch(fetch, node.row.index, got.now)
 
     # How it decides
 
@@ -523,6 +575,8 @@ class Speaker:
 
     def _say_again(self, identity: MessageId, indexes: set[int]) -> None:
         """Repeat a message to the nodes that lack it."""
+        if self._transfers.coming(identity):
+            return
         plaintext = self._shelf.signed_message(identity)
         if plaintext is None:
             self.refused["no longer kept"] += 1
@@ -563,7 +617,25 @@ class Speaker:
                 if plaintext is not None:
                     self.caught_up += 1
                     yield frame(self._seal(Kind.MESSAGE, plaintext))
+                    for kind, piece in self._pieces(MessageId(term, number, sequence)):
+                        yield frame(self._seal(kind, piece))
                 sequence += 1
+
+    def _pieces(self, identity: MessageId) -> Iterator[tuple[Kind, bytes]]:
+        """What a message in blocks has besides its MESSAGE."""
+        body = self._shelf.body(identity)
+        return iter(()) if body is None else Cut(body).plaintexts(identity)
+
+    def _transfer(self, now: float) -> None:
+        """Send of what goes in blocks as much as the rate allows."""
+        for send in self._transfers.due(now):
+            node = self.roster.at(send.to) if send.to is not None else None
+            self._out.append(Datagram(self._seal(send.kind, send.plaintext), node.address if node else None))
+            delivery = self.deliveries.get(send.message)
+            if delivery:
+                if delivery.due_from is None:
+                    self._solicitor.soon(now + self._solicitor.patience(self.window))
+                delivery.due_from = now + FETCHING
 
     def _say_solicit(self, lane: int, sequence: int, indexes: set[int]) -> None:
         window_us = int(receipt_window(len(indexes)) * 1e6)

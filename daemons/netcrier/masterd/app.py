@@ -27,6 +27,7 @@ from netcrier.core.events import (
     Waiting,
 )
 from netcrier.core.keyring import Keyring
+from netcrier.core.parity import parity
 from netcrier.core.questions import Over, Reply
 from netcrier.core.roster import Node
 from netcrier.core.speaker import Composed, Identity, Speaker
@@ -38,7 +39,7 @@ from netcrier.masterd.carriers import Carriers, Wishes, choose, listed, wished
 from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
-from netcrier.masterd.store import Store, Stored
+from netcrier.masterd.store import BEGINNING, Store, Stored
 from netcrier.masterd.trust import Trust
 from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
@@ -103,8 +104,9 @@ class App:
             keys.group, config.group, Signer(keys.signing_secret), AgreementKey(keys.agreement_secret),
             term, boot, config.port,
         )  # fmt: skip
-        keyring = Keyring(self.store.group_keys(clock_us()))
-        self.speaker = Speaker(me, keyring, self.store.lanes(term), self.store, secrets.token_bytes)
+        store = self.store
+        keyring = Keyring(store.group_keys(clock_us()))
+        self.speaker = Speaker(me, keyring, store.lanes(term), store, secrets.token_bytes, parity())
         self.speaker.admission.grants = self.store.grants()
         self._restore(term)
         log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
@@ -175,7 +177,7 @@ class App:
                 self._store_failed(error)
                 raise
             self._publish(composed, len(body))
-        return Stored(0, composed.id, composed.sent_us, body), len(composed.expected), False
+        return Stored(0, composed.id, composed.sent_us, body[:BEGINNING], len(body)), len(composed.expected), False
 
     async def follow(self, message: MessageId) -> AsyncIterator[Receipt]:
         """Receipts of a message: those that are in, then the others as they come; ends with the last."""

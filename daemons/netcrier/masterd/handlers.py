@@ -21,6 +21,7 @@ from netcrier.control.types.master import (
     ReceiptRow,
     Receipts,
     ReceiptsRequest,
+    SendRate,
     Sent,
     SentMessages,
     SentMessagesRequest,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 _AWAY_MOST = 100
 _STATES = ("here", "away", "waiting", "revoked", "duplicate")
-_BODY_MOST = 16 * 1024
 
 
 def _state(app: App, node: Node) -> str:
@@ -145,13 +145,21 @@ def _status(app: App) -> MasterStatus:
         away=[AwayNode(node.row.name, seen(node)) for node in away[:_AWAY_MOST]],
         carriers=[Carrier(kind=w.kind, interface=w.interface, address=str(w)) for w in app.carriers.ways],
         window_ms=speaker.window * 1000,
+        rate=_rate(app),
         counters={
-            "repaired": speaker.repaired,
+            "repaired": speaker.repaired + speaker.pieces_repaired,
             "caught up": speaker.caught_up,
             "kernel drops": app.port.drops,
             **speaker.refused,
         },
         warnings=_warnings(app),
+    )
+
+
+def _rate(app: App) -> SendRate:
+    rate = app.speaker.rate
+    return SendRate(
+        mbit_s=round(rate.bits / 1e6, 1), loss_percent=None if rate.loss is None else round(rate.loss * 100, 2)
     )
 
 
@@ -209,7 +217,7 @@ class Handlers:
         return Receipts(
             id=str(stored.id),
             sent=stored.sent_us / 1e6,
-            size=len(stored.body),
+            size=stored.size,
             expected=_expected(outcomes),
             received=_received(outcomes),
             rows=sorted(rows, key=lambda row: (row.name, row.node)),
@@ -236,8 +244,8 @@ class Handlers:
                 SentRow(
                     id=str(stored.id),
                     sent=stored.sent_us / 1e6,
-                    size=len(stored.body),
-                    body=stored.body[:_BODY_MOST],
+                    size=stored.size,
+                    body=stored.body,
                     expected=_expected(outcomes),
                     received=_received(outcomes),
                 )

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS message(
     number INTEGER PRIMARY KEY, term INTEGER, lane INTEGER, sequence INTEGER, signed BLOB, digest BLOB, chain BLOB,
     sent_us INTEGER, request TEXT UNIQUE, UNIQUE(term, lane, sequence));
+CREATE TABLE IF NOT EXISTS body(message INTEGER PRIMARY KEY, data BLOB);
 CREATE TABLE IF NOT EXISTS delivery(
     message INTEGER, node INTEGER, state INTEGER, after_us INTEGER, PRIMARY KEY(message, node)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS node(number INTEGER PRIMARY KEY, id BLOB UNIQUE, row BLOB);
@@ -34,14 +35,19 @@ CREATE TABLE IF NOT EXISTS grant_(id BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID
 """
 
 
+BEGINNING: Final = 16 * 1024
+"""Bytes of a body that lists show; `body` has all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message in the store."""
+    """A message in the store; of `size` bytes `body` has at most the first BEGINNING."""
 
     number: int
     id: MessageId
     sent_us: int
     body: bytes
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class Store:
                     composed.digest, composed.chain, composed.sent_us, request,
                 ),
             ).lastrowid  # fmt: skip
+            if composed.body:
+                database.execute("INSERT INTO body VALUES (?, ?)", (number, composed.body))
             database.executemany(
                 "INSERT INTO delivery VALUES (?, ?, 0, NULL)", [(number, index) for index in composed.expected]
             )
@@ -150,6 +158,7 @@ class Store:
                 " (SELECT max(number) FROM message GROUP BY term, lane)",
                 (newest - keep,),
             )
+            database.execute("DELETE FROM body WHERE message NOT IN (SELECT number FROM message)")
 
     def lanes(self, term: int) -> list[OutLane]:
         """Every lane of the term, with digests and chains of what is kept."""
@@ -175,6 +184,15 @@ class Store:
             (identity.term, identity.lane, identity.sequence),
         ).fetchone()
         return row[0] if row else None
+
+    def body(self, identity: MessageId) -> bytes | None:
+        """The body of a message in blocks."""
+        rows = self._read(
+            "SELECT data FROM body WHERE message = (SELECT number FROM message WHERE term = ? AND lane = ?"
+            " AND sequence = ?)",
+            identity.term, identity.lane, identity.sequence,
+        )  # fmt: skip
+        return rows[0][0] if rows else None
 
     def by_request(self, request: str) -> Stored | None:
         """The message that this request has made."""
@@ -274,11 +292,17 @@ class Store:
         return next(iter(self._messages(where, *values)), None)
 
     def _messages(self, where: str, *values: str | int) -> list[Stored]:
-        query = f"SELECT number, term, lane, sequence, sent_us, signed FROM message WHERE {where} ORDER BY number"  # noqa: S608 - ours
-        return [
-            Stored(number, MessageId(term, lane, sequence), sent_us, decode_message(signed).body)
-            for number, term, lane, sequence, sent_us, signed in self._read(query, *values)
-        ]
+        query = (
+            "SELECT number, term, lane, sequence, sent_us, signed,"  # noqa: S608 - ours
+            f" (SELECT substr(data, 1, {BEGINNING}) FROM body WHERE message = number) FROM message"
+            f" WHERE {where} ORDER BY number"
+        )
+        found = []
+        for number, term, lane, sequence, sent_us, signed, beginning in self._read(query, *values):
+            message = decode_message(signed)
+            body, size = (beginning or b"", message.size) if message.blocks else (message.body, len(message.body))
+            found.append(Stored(number, MessageId(term, lane, sequence), sent_us, body, size))
+        return found
 
     def _read(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         try:

@@ -32,6 +32,7 @@ from netcrier.core.greeting import Self
 from netcrier.core.inbox import Batch
 from netcrier.core.listener import Listener, Membership
 from netcrier.core.outcomes import Untold
+from netcrier.core.parity import parity
 from netcrier.errors import ConfigError, DecodeError, StoreError
 from netcrier.ids import MasterId
 from netcrier.noded import handlers, identity
@@ -107,7 +108,7 @@ class App:
         )
         self.listener = Listener(
             me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes,
-            self.journal.untold(master),
+            self.journal.untold(master), parity(),
         )  # fmt: skip
         self._json_log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
@@ -116,7 +117,7 @@ class App:
         self.hearing = membership.Membership(self.port)
         self._hear()
         self._watch = Watch(self._hear)
-        self._pump = Pump(self.listener, self.port, _nobody, self._settle)
+        self._pump = Pump(self.listener, self.port, _nobody, self._settle, self.listener.pause)
         loop = asyncio.get_running_loop()
         self._handling = Handling(
             config.handlers, self.place.runtime_dir, lambda: self.listener, self._begun, loop.time

@@ -7,8 +7,10 @@ have said already bears `"again": true`.
 from __future__ import annotations
 
 import time
+from codecs import getincrementaldecoder
 from contextlib import suppress
 from hashlib import sha256
+from typing import Final
 
 import msgspec
 
@@ -18,6 +20,8 @@ from netcrier.runtime.logs import Clock, JsonLog, stamp
 from netcrier.wire.report import Told
 
 _BATCH = 256
+BODY_LOGGED: Final = 16 * 1024
+"""Bytes of a body in a line: a log is read by people and by programs that hold a line in memory."""
 
 
 class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,11 +54,27 @@ class MessageLine(msgspec.Struct, frozen=True, omit_defaults=True):
     logged: float | str
     """When this line was written: `delivered` from then on."""
     text: str | None = None
-    """The body where it is UTF-8."""
+    """The body where it is UTF-8; of a longer one its first 16 KiB."""
     body_b64: bytes | None = None
-    """The body where it is not, in base64."""
+    """The same where it is not, in base64."""
+    cut: bool = False
+    """Whether the body goes on: netctl messages --body has all of it."""
     again: bool = False
     """An earlier run may have written this message to standard output."""
+
+
+def beginning(body: bytes) -> tuple[str | None, bytes | None]:
+    """What a line has of the body: as text, or where its beginning is not UTF-8 as bytes."""
+    if len(body) <= BODY_LOGGED:
+        try:
+            return body.decode(), None
+        except UnicodeDecodeError:
+            return None, body
+    decoder = getincrementaldecoder("utf-8")()
+    try:
+        return decoder.decode(body[:BODY_LOGGED]), None  # a character that the cut parts is left out
+    except UnicodeDecodeError:
+        return None, body[:BODY_LOGGED]
 
 
 class LossLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,17 +127,13 @@ def line_of(entry: Entry, logged: float, clock: Clock = "epoch", again: bool = F
 
 
 def _message_line(entry: Entry, logged: float, clock: Clock, again: bool) -> MessageLine:
-    text: str | None
-    try:
-        text, raw = entry.body.decode(), None
-    except UnicodeDecodeError:
-        text, raw = None, entry.body
+    text, raw = beginning(entry.body)
     identity = entry.id
     return MessageLine(
         stamp(entry.received_us / 1e6, clock), "message", entry.n,
         str(identity), identity.term, identity.lane, identity.sequence, entry.master.hex(), entry.trust,
         stamp(entry.sent_us / 1e6, clock), len(entry.body), sha256(entry.body).hexdigest(), stamp(logged, clock),
-        text, raw, again,
+        text, raw, len(entry.body) > BODY_LOGGED, again,
     )  # fmt: skip
 
 

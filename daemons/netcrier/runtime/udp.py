@@ -173,7 +173,8 @@ def clock_us() -> int:
 
 class Pump:
     """Couples a machine and a port. `ways(audience)` are the addresses of a datagram for more than one; `settle()` is
-    called after the machine has changed, to carry out its events."""
+    called after the machine has changed, to carry out its events; `pause()` gives the seconds until a socket that has
+    just been read is read again."""
 
     def __init__(
         self,
@@ -181,10 +182,13 @@ class Pump:
         port: UdpPort,
         ways: Callable[[Audience], Iterable[Address]],
         settle: Callable[[], None],
+        pause: Callable[[], float] = float,
     ) -> None:
         self._machine, self._port, self._ways, self._settle = machine, port, ways, settle
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._pause = pause
+        self._resumptions: dict[socket.socket, asyncio.TimerHandle] = {}
         self.sent = self.received = 0
         for one in port.sockets:
             self._loop.add_reader(one, partial(self._readable, one))
@@ -209,6 +213,8 @@ class Pump:
 
     def close(self) -> None:
         """Stop; the port stays open."""
+        for resumption in self._resumptions.values():
+            resumption.cancel()
         for one in self._port.sockets:
             self._loop.remove_reader(one)
         if self._timer:
@@ -216,7 +222,18 @@ class Pump:
 
     def _readable(self, one: socket.socket) -> None:
         now_us = clock_us()
+        before = self.received
         for data, source in self._port.receive(one):
             self.received += 1
             self._machine.receive(Received(data, source, self._loop.time(), now_us))
         self.flush()
+        pause = self._pause()
+        if pause and self.received - before < _DRAIN_MOST:
+            self._loop.remove_reader(one)
+            self._resumptions[one] = self._loop.call_later(pause, self._resume, one)
+
+    def _resume(self, one: socket.socket) -> None:
+        """Read what has gathered, and go on when something comes."""
+        del self._resumptions[one]
+        self._loop.add_reader(one, self._readable, one)
+        self._readable(one)

@@ -28,6 +28,19 @@ BLOCKS_MAX: Final = -(-MESSAGE_MAX // (FRAGMENT_SIZE * FRAGMENTS_MAX))
 PLACES_MAX: Final = 256
 """Places of a block, fragments and parity together: what the code has. Parity begins anew at the first place for it."""
 
+ASSEMBLY_MAX: Final = 4 * 1024 * 1024
+"""Bytes of incomplete messages in a node's memory: nobody may fill it by beginning what never ends. Beyond, the newest
+message of the least urgent lane gives up its fragments and fetches them again; where it is that message itself, the
+fragment is refused."""
+
+BIG_AHEAD_MAX: Final = 64
+"""Numbers beyond the mark within which a node takes a message in blocks: at most 64 MiB wait in the journal for what
+lacks before them. Beyond, it is dropped and repaired later."""
+
+TRANSFERS_MAX: Final = 8
+"""Messages in blocks that the master holds in memory to send or repair. Beyond, fetches of others are dropped; nodes
+ask again."""
+
 NAME_MAX: Final = 63
 """Bytes of a host's or group's name (a DNS label's length). A longer one is refused as undecodable."""
 

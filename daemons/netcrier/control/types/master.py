@@ -57,6 +57,15 @@ class Carrier(Struct, frozen=True, kw_only=True):
     """Where datagrams are sent, as `10.0.7.255:12345`."""
 
 
+class SendRate(Struct, frozen=True, kw_only=True):
+    """How fast messages of more than 1024 bytes are sent, and why."""
+
+    mbit_s: float
+    """Megabits a second, on the wire."""
+    loss_percent: float | None = None
+    """What the node at the 90th percentile lacked of the last such message; None: none was sent in this run."""
+
+
 class MasterStatus(Struct, frozen=True, kw_only=True):
     """The result of masterd's `status`."""
 
@@ -92,6 +101,8 @@ class MasterStatus(Struct, frozen=True, kw_only=True):
     """The ways in use."""
     window_ms: float
     """The receipt window in force, milliseconds."""
+    rate: SendRate
+    """How fast messages of more than 1024 bytes are sent."""
     counters: dict[str, int]
     """Datagrams and refusals by reason."""
     warnings: list[str]

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from netcrier.control.failures import Deadline, NotPermitted
 from netcrier.control.types.analyzer import AnalyzerStatus, Captured
-from netcrier.control.types.master import AwayNode, Carrier, LastMessage, MasterStatus, NodeCounts
+from netcrier.control.types.master import AwayNode, Carrier, LastMessage, MasterStatus, NodeCounts, SendRate
 from netcrier.control.types.node import LastReceived, NodeStatus
 
 from tests.scripted_host import NOW, Host
@@ -19,7 +19,7 @@ MASTER = MasterStatus(
     last=LastMessage(id="1284", sent=NOW - 120, expected=50, received=50, complete_ms=6.1),
     away=[AwayNode("rack7-n3", NOW - 12), AwayNode("rack7-n4", NOW - 7200), AwayNode("press-2", NOW - 259_200)],
     carriers=[Carrier(kind="broadcast", interface="eth0", address="10.0.7.255:12345")],
-    window_ms=2.0, counters={"repaired": 3, "replay": 0}, warnings=[],
+    window_ms=2.0, rate=SendRate(mbit_s=100.0), counters={"repaired": 3, "replay": 0}, warnings=[],
 )  # fmt: skip
 NODE = NodeStatus(
     version="0.1.0", pid=2, started=NOW - 273_600, node="aa", name="n1", state="enrolled", group="lab-7",
@@ -51,6 +51,28 @@ def test_each_daemon_has_a_line_and_who_is_away_is_named(whole: Host) -> None:
         "analyzerd   running   3 d 4 h   eth0   12,481 pkt/s   2,310 conversations   0 dropped",
         "3 nodes are away: rack7-n3 (12 s), rack7-n4 (2 h), press-2 (since Tuesday).  netctl nodes --away",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [
+        (SendRate(mbit_s=61.96, loss_percent=4.02), "rate 62 Mbit/s (loss 4 % at the 90th percentile)"),
+        (SendRate(mbit_s=2.5, loss_percent=50), "rate 2.5 Mbit/s (loss 50 % at the 90th percentile)"),
+        (SendRate(mbit_s=105.0, loss_percent=0.3), "rate 105 Mbit/s (loss 0.3 % at the 90th percentile)"),
+        (SendRate(mbit_s=105.0, loss_percent=0.0), "rate 105 Mbit/s (no loss)"),
+    ],
+)
+def test_the_rate_is_shown_with_its_reason_once_a_long_message_has_set_it(
+    host: Host, rate: SendRate, shown: str
+) -> None:
+    host.answers("masterd", status=msgspec.structs.replace(MASTER, rate=rate))
+    assert host.netctl("status").out.splitlines()[0].endswith(f"   {shown}")
+
+
+def test_details_show_the_rate_that_a_start_begins_with(host: Host) -> None:
+    host.answers("masterd", status=MASTER)
+    assert "rate 100 Mbit/s (start)" not in host.netctl("status").out
+    assert "100 Mbit/s (start)" in host.netctl("status", "-v").out
 
 
 def test_json_holds_what_each_daemon_answered(whole: Host) -> None:

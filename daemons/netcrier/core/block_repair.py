@@ -1,0 +1,56 @@
+"""What to send for one block once several nodes have said what they lack of it. A pure decision.
+
+Rules:
+- The BLOCK goes first: without it nothing of the block is verified.
+- Parity where several nodes that can use it lack different fragments: to all, as many pieces as the worst of them
+  needs, if these are fewer than the fragments that they lack together.
+- Else each fragment again: to all where several lack it, to the one that lacks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from netcrier.wire.fetch import Lack
+from netcrier.wire.limits import FRAGMENTS_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one node lacks of the block, and whether parity is of use to it."""
+
+    lack: Lack
+    parity: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """What to send: the BLOCK, so many pieces of parity to all, fragments by place. To None: all, else a node index."""
+
+    header: bool
+    header_to: int | None
+    parity: int
+    fragments: tuple[tuple[int, int | None], ...]
+
+
+def _only(askers: list[int]) -> int | None:
+    return askers[0] if len(askers) == 1 else None
+
+
+def mending(asks: Mapping[int, Ask], *, parity: bool) -> Mending:
+    """The decision for `asks` by node index; `parity` whether the master can make it."""
+    headless = [index for index, ask in asks.items() if ask.lack.header]
+    able = [index for index, ask in asks.items() if ask.parity and ask.lack.need]
+    pieces = max((asks[index].lack.need for index in able), default=0)
+    together = 0
+    for index in able:
+        together |= asks[index].lack.bitmap
+    by_parity = parity and len(able) > 1 and pieces < together.bit_count()
+    rest = [index for index in asks if not (by_parity and index in able)]
+    fragments = []
+    for place in range(FRAGMENTS_MAX):
+        askers = [index for index in rest if asks[index].lack.lacks(place)]
+        if askers:
+            fragments.append((place, _only(askers)))
+    return Mending(bool(headless), _only(headless), pieces if by_parity else 0, tuple(fragments))

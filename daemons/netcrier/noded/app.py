@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import secrets
 import socket
@@ -41,7 +42,7 @@ from netcrier.noded.config import Config
 from netcrier.noded.handling import Handling
 from netcrier.noded.journal import Entry, Journal
 from netcrier.noded.message_log import MessageLog
-from netcrier.noded.trust import pin_of
+from netcrier.noded.trust import pin_of, token_of
 from netcrier.runtime import membership
 from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
@@ -173,13 +174,7 @@ class App:
         self.hearing.follow((ipv4_group(group), ipv6_group(group)), interfaces())
 
     def _pin_of_token(self) -> Pin | None:
-        config = self.config
-        text = config.token
-        if config.token_file:
-            try:
-                text = Path(config.token_file).read_text()
-            except OSError as error:
-                raise ConfigError(f"the token file {config.token_file} cannot be read: {error.strerror}") from error
+        text = token_of(self.config.token, self.config.token_file, os.environ)
         return pin_of(text) if text else None
 
     def _settle(self) -> None:

@@ -34,6 +34,7 @@ from netcrier.wire.report import LaneReport, Outcome, Report, Request, Told, enc
 from netcrier.wire.signed import Head, signed
 from netcrier.wire.skip import Cause, Skip, encode_skip
 from netcrier.wire.solicit import Solicit, encode_solicit
+from netcrier.wire.tally import Tally, encode_tally
 from netcrier.wire.token import Token, encode_token
 
 GROUP: Final = GroupId(bytes(range(8)))
@@ -95,6 +96,7 @@ RENEW_HEADER: Final = UpHeader(Kind.RENEW, GROUP, NODE, NODE_BOOT)
 CATCH_UP: Final = CatchUp(7, ((0, 2, 1280), (1, 2, 7)))
 QUESTION: Final = Question(HEAD, 2000, 5000, "role=web", "disk", b"/var")
 ANSWER: Final = Answer(8, 3, 4, 1, 2, 0, 1500, 1030, b"tail")
+TALLY: Final = Tally(7, 2, 3, EPOCH, ((0, 2, 1280), (1, 2, 7)))
 TOKEN: Final = Token(GROUP, SIGNER.public, MASTER_KEY.public, 12346, TOKEN_ID, TOKEN_SECRET, "lab")
 
 
@@ -249,6 +251,11 @@ def answer() -> bytes:
     return seal_up(UpHeader(Kind.ANSWER, GROUP, NODE, NODE_BOOT), upward_key(Kind.ANSWER), encode_answer(ANSWER))
 
 
+def tally() -> bytes:
+    """TALLY, sealed for the run of HEAD."""
+    return encode_tally(GROUP, NODE_KEY.public, NODE_BOOT, upward_key(Kind.TALLY), TALLY)
+
+
 def token() -> str:
     """TOKEN, as text."""
     return encode_token(TOKEN)
@@ -273,4 +280,5 @@ BUILDERS: Final = {
     Kind.CATCH_UP: catch_up,
     Kind.QUESTION: question,
     Kind.ANSWER: answer,
+    Kind.TALLY: tally,
 }

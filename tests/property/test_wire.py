@@ -85,6 +85,7 @@ from netcrier.wire.report import (
 from netcrier.wire.signed import Head, signed, verify
 from netcrier.wire.skip import ANY_NODE, Cause, Skip, decode_skip, encode_skip
 from netcrier.wire.solicit import Solicit, bitmaps, decode_solicit, encode_solicit
+from netcrier.wire.tally import open_tally, read_teller
 from netcrier.wire.token import Token, decode_token, encode_token
 
 from tests import datagrams
@@ -249,6 +250,14 @@ def accept_up(data: bytes) -> None:
     up_key(SHARED, header.kind, header.group, datagrams.HEAD.master, boots, header.node).open(data, UP_SIZE)
 
 
+def accept_tally(data: bytes) -> None:
+    read_front(data)
+    node, boot, public = read_teller(data)
+    shared = datagrams.MASTER_KEY.agree(public)
+    boots = (datagrams.HEAD.term, datagrams.HEAD.boot, boot)
+    open_tally(data, up_key(shared, Kind.TALLY, datagrams.GROUP, datagrams.HEAD.master, boots, node))
+
+
 PIECE_DECODERS: Final[dict[Kind, Callable[[bytes], object]]] = {
     Kind.BLOCK: decode_block,
     Kind.FRAGMENT: decode_fragment,
@@ -273,6 +282,7 @@ ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
     Kind.CATCH_UP: accept_up,
     Kind.QUESTION: accept_down,
     Kind.ANSWER: accept_up,
+    Kind.TALLY: accept_tally,
 }
 
 

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "logs": "the daemons' JSON logs",
         "flows": "conversations that the analyzer saw",
         "inspect": "packets of a capture file, layer by layer",
+        "master": "take over from another master, or begin anew after a lost store",
         "token": "make, list or revoke join tokens; the first closes the group",
         "join": "follow the master that a join token names",
         "keys": "the group key, who lacks it, and its rotation",

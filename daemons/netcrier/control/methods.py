@@ -104,6 +104,10 @@ QUERY = Stream(
     "Runs the nodes' handler of a name and streams what they answer; says who is silent.",
 )
 
+TAKE_OVER = Method(
+    "master.takeover", Nothing, master.TakenOver, Right.CHANGE, "Begins a new term here; another master of it stops."
+)
+
 NODE_STATUS = Method("status", Nothing, node.NodeStatus, Right.READ, "Says how the node is and whom it follows.")
 RECEIVED_MESSAGES = Method(
     "messages", node.ReceivedMessagesRequest, node.ReceivedMessages, Right.READ, "Lists messages of the journal."
@@ -147,6 +151,7 @@ MASTERD = table(
     KEYS_ROTATE,
     PING,
     QUERY,
+    TAKE_OVER,
 )
 NODED = table(NODE_STATUS, RECEIVED_MESSAGES, MESSAGES_FOLLOW, JOIN)
 ANALYZERD = table(ANALYZER_STATUS, FLOWS)

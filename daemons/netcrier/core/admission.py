@@ -99,6 +99,9 @@ class Admission:
             raise DecodeError("too many strangers")
         handshake = Answerer(data[:FRONT_SIZE], self._agreement, data[FRONT_SIZE:])
         hello = decode_hello(handshake.payload)
+        if numbers[0] > 1 and hello.token not in self.grants:
+            # The token may be of a store that this one has replaced: the node is judged as one without.
+            hello = replace(hello, token=_NO_TOKEN)
         identity = node_id(handshake.node_public)
         if identity in self._unsettled:
             raise DecodeError("hello in progress")
@@ -176,6 +179,7 @@ class Admission:
             out.lane == lane and out.chain_at(start) is None for out in lanes for lane, _, start in known.row.starts
         )
         starts = newest if not had and (known.lanes or forgotten) else known.row.starts
+        starts = tuple(start if start[1] == term else (start[0], term, 0) for start in starts)
         return replace(known.row, name=hello.name, tags=hello.tags, starts=starts)
 
     def _chain(self, lanes: tuple[OutLane, ...], lane: int, start: int) -> Digest:

@@ -8,6 +8,7 @@ from enum import Enum, auto
 from netcrier.core.delivery import Receipt
 from netcrier.core.outcomes import Untold
 from netcrier.core.questions import Over, QuestionId, Reply
+from netcrier.core.standing import StandingChanged
 from netcrier.ids import GroupId, MessageId, NodeId
 from netcrier.wire.heard import Entry
 from netcrier.wire.hello import Welcome
@@ -185,4 +186,4 @@ class KeysDue:
 
 
 NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted | KeysRenewed | Asked | Settled
-MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed | KeysDue | Reply | Over
+MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed | KeysDue | Reply | Over | StandingChanged

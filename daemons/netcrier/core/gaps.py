@@ -24,6 +24,11 @@ class GapRequests:
         if lane not in self._ask_at and self._inbox.missing(lane, self._highest[lane]):
             self._ask_at[lane] = now + request_delay(self._chance())
 
+    def forget(self, lane: int) -> None:
+        """The lane begins anew, in another term."""
+        self._highest.pop(lane, None)
+        self._ask_at.pop(lane, None)
+
     def heard(self) -> None:
         """Something valid came from the master: it is there, do not back off."""
         self._attempts = 0

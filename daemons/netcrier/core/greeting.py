@@ -51,6 +51,11 @@ class Greeting:
         if self.timer is None:
             self.timer = now + hello_delay(0, self._chance())
 
+    def later(self, at: float) -> None:
+        """Say hello at this time, unless one is due already."""
+        if self.timer is None:
+            self.timer = at
+
     def again(self, now: float) -> None:
         """Begin anew, with another master or another token."""
         self.timer = None

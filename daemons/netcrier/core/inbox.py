@@ -283,8 +283,9 @@ class Inbox:
         self._flying = None
         for state in batch.lanes:
             work = self._work[state.lane]
-            work.state, work.flying = state, {}
-            work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
+            if work.state.term == state.term:  # else a new term has begun meanwhile
+                work.state, work.flying = state, {}
+                work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
 
     def failed(self, batch: Batch) -> None:
         """The batch is not on disk: its messages lack again and will be asked for, and skips with them."""

@@ -54,6 +54,7 @@ from netcrier.core.questions import QuestionId
 from netcrier.core.renewal import Renewal
 from netcrier.core.replay import CounterWindow
 from netcrier.core.reply import answer_address
+from netcrier.core.telling import Telling
 from netcrier.core.upward import Upward
 from netcrier.errors import DecodeError, UsageError
 from netcrier.ids import LANES, MessageId, NodeId
@@ -140,6 +141,7 @@ class Listener:
         self._answers = Answers(self.id)
         self._judge = Judge(me.name, me.tags, membership.told)
         self._outcomes = Outcomes(untold, chance)
+        self._telling = Telling(me.key, me.boot, chance)
         self._report_at: float | None = None
         self._presence_at: float | None = None
         self._presence = presence_interval(1)
@@ -284,10 +286,12 @@ class Listener:
     def timer(self) -> float | None:
         """When `handle_timer` has something to do."""
         if not self._answering:
-            return min((at for at in (self._greeting.timer, self._renewal.timer) if at is not None), default=None)
+            early = (self._greeting.timer, self._renewal.timer, self._telling.timer)
+            return min((at for at in early if at is not None), default=None)
         machines = (
             self._greeting,
             self._renewal,
+            self._telling,
             self._gaps,
             self._backlog,
             self._answers,
@@ -303,6 +307,8 @@ class Listener:
             self._say_hello(now)
         if self._renewal.timer is not None and self._renewal.timer <= now:
             self._ask_for_keys(now)
+        if self._telling.timer is not None and self._telling.timer <= now:
+            self._tell()
         if not self._answering:
             return
         if self._backlog.due(now):
@@ -324,18 +330,20 @@ class Listener:
         beacon = decode_beacon(got.data)
         if self.pin is None:
             self._meet(got.data, beacon, got.now)
-        pin, verifier = self.pin, self._verifier
-        assert pin is not None
-        assert verifier is not None
-        if beacon.group != pin.group:
-            raise DecodeError("other group")
-        if beacon.signing_key != pin.signing_key:
-            raise DecodeError("other master")
+        verifier = self._ours(beacon)
+        answer_to = answer_address(beacon.addresses, beacon.port, got.source)
+        if beacon.asking:
+            self._asked(got, beacon, answer_to)
+            return
         marks = self._marks(got.data, beacon, got.now)
         verify_beacon(got.data, verifier)
+        if (beacon.term, beacon.boot) < (self.membership.term, self.membership.boot):
+            proof = self._telling.outdated(answer_to, got.now)
+            self._out += [proof] if proof else []
         self._order(Head(verifier.master, beacon.term, beacon.boot, beacon.counter), got.now)
+        self._telling.heard(got.data)
         self.open = beacon.open
-        self._reply_to = answer_address(beacon.addresses, beacon.port, got.source)
+        self._reply_to = answer_to
         self._heard(got.now)
         if not self.inbox.lanes:
             self._greeting.soon(got.now)
@@ -466,6 +474,16 @@ class Listener:
 
     # How it decides
 
+    def _ours(self, beacon: Beacon) -> Verifier:
+        """What verifies a beacon of the master that this node trusts; DecodeError for another's."""
+        assert self.pin is not None
+        assert self._verifier is not None
+        if beacon.group != self.pin.group:
+            raise DecodeError("other group")
+        if beacon.signing_key != self.pin.signing_key:
+            raise DecodeError("other master")
+        return self._verifier
+
     def _meet(self, data: bytes, beacon: Beacon, now: float) -> None:
         """First use: trust the first master whose beacon holds."""
         if not self._strangers.spend(now):
@@ -555,6 +573,7 @@ class Listener:
             self._counters = CounterWindow()
             self._beacon = (0, 0.0)  # beacons are counted anew
             self._report_in(now, 0.1 * self._chance())
+            self._follow(head.term, now)
         if not self._counters.accept(head.counter):
             raise DecodeError("replayed")
 
@@ -568,12 +587,35 @@ class Listener:
         self._order(head, now)
         self._heard(now)
 
+    def _follow(self, term: int, now: float) -> None:
+        """A new term numbers anew, from 1; a master with an older store may not know this node, so it says hello."""
+        old = [lane.lane for lane in self.inbox.lanes if lane.term < term]
+        for lane in old:
+            self._begin(Lane(lane, term, 0))
+        if old:
+            self._greeting.later(now + self._presence * self._chance())
+
+    def _begin(self, lane: Lane) -> bool:
+        """Start a lane, unless it has begun in this term already."""
+        if not self.inbox.begin(lane):
+            return False
+        self._delivered[lane.lane] = lane.mark
+        self._gaps.forget(lane.lane)
+        return True
+
+    def _asked(self, got: Received, beacon: Beacon, to: Address) -> None:
+        """A master of this identity listens before it speaks."""
+        if not self._strangers.spend(got.now):
+            raise DecodeError("too many strangers")
+        assert self._verifier is not None
+        verify_beacon(got.data, self._verifier)
+        self._telling.asked(beacon, to, got.now)
+
     def _join_lanes(self, welcome: Welcome) -> None:
         fresh = False
         for start in welcome.lanes:
-            if start.lane in LANES and self.inbox.begin(Lane(start.lane, start.term, start.start, start.chain)):
-                self._delivered[start.lane] = start.start
-                fresh = True
+            if start.lane in LANES:
+                fresh |= self._begin(Lane(start.lane, start.term, start.start, start.chain))
         newer = (welcome.term, welcome.boot) > (self.membership.term, self.membership.boot)
         if newer:
             self._counters = CounterWindow()
@@ -621,6 +663,13 @@ class Listener:
         assert self._reply_to is not None
         self._events.append(CatchUpWanted(self._reply_to, self._upward.seal(Kind.CATCH_UP, ask, numbers)))
         self.catching_up(now)
+
+    def _tell(self) -> None:
+        assert self.pin is not None
+        membership = self.membership
+        lanes = tuple((lane.lane, lane.term, lane.mark) for lane in self.inbox.lanes)
+        epoch = max((epoch for epoch, _ in membership.keys), default=0)
+        self._out.append(self._telling.say(self.pin, (membership.term, membership.boot), epoch, lanes))
 
     def _say_hello(self, now: float) -> None:
         if self.pin is None or self._reply_to is None:

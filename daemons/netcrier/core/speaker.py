@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from netcrier.core.admission import Admission
+from netcrier.core.audit import Audit
 from netcrier.core.beacon_clock import BeaconClock
 from netcrier.core.conditions import Condition, Conditions, Run
 from netcrier.core.cutting import Cut
@@ -35,6 +36,7 @@ from netcrier.core.events import (
     Received,
 )
 from netcrier.core.keyring import GroupKeys, Keyring
+from netcrier.core.neighbours import Neighbours
 from netcrier.core.outbox import OutLane
 from netcrier.core.pacing import BEACON_IDLE, FETCHING, few, receipt_window
 from netcrier.core.parity import Parity
@@ -45,6 +47,8 @@ from netcrier.core.repeats import Repeats
 from netcrier.core.replay import CounterWindow
 from netcrier.core.roster import Node, Roster
 from netcrier.core.solicitor import Solicitor
+from netcrier.core.standing import StandingChanged
+from netcrier.core.tenure import Tenure
 from netcrier.core.told import Teller, trusted
 from netcrier.core.transfer import Transfers
 from netcrier.core.twins import OLD_BOOT, Twins
@@ -69,6 +73,8 @@ from netcrier.wire.skip import ANY_NODE, Cause, Skip, encode_skip
 from netcrier.wire.solicit import Solicit, bitmaps, encode_solicit
 
 _T = TypeVar("_T")
+_ALWAYS = frozenset({Kind.BEACON, Kind.TALLY})
+"""What is read also while the master does not speak."""
 
 
 class Shelf(Protocol):
@@ -121,12 +127,18 @@ class Speaker:
         shelf: Shelf,
         entropy: Callable[[int], bytes],
         parity: Parity | None = None,
+        *,
+        listen: bool = False,
+        recovering: bool = False,
     ) -> None:
         self.me = me
         self.id = master_id(me.signer.public)
         self.roster = Roster()
         self.refused: Counter[str] = Counter()
         self.lanes = {lane.lane: lane for lane in lanes}
+        highest = {lane.lane: lane.highest for lane in self.lanes.values()}
+        self.tenure = Tenure(me.term, me.boot, highest, listen=listen, recovering=recovering)
+        self.neighbours = Neighbours()
         self.deliveries = Deliveries()
         self.conditions = Conditions()
         self._teller = Teller(self.deliveries, me.term)
@@ -146,9 +158,12 @@ class Speaker:
         """The counter after which every beacon of this run was sealed under the current epoch."""
         self._shelf = shelf
         self._counter = 0
+        self._told_masters = -BEACON_IDLE
         self._events: deque[MasterEvent] = deque()
         self._out: list[Datagram] = []
+        self._inquiries: list[Datagram] = []
         self._beacons = BeaconClock()
+        self._audit = Audit(me, self.id, self.roster)
         self._repeats = Repeats()
         self._transfers = Transfers(shelf, self.deliveries, parity)
         self._solicitor = Solicitor(self.roster, self.deliveries)
@@ -160,6 +175,8 @@ class Speaker:
             Kind.RENEW: self._on_renew,
             Kind.ANSWER: self._on_answer,
             Kind.FETCH: self._on_fetch,
+            Kind.BEACON: self._on_beacon,
+            Kind.TALLY: self._on_tally,
         }
 
     # What the shell calls
@@ -182,8 +199,10 @@ class Speaker:
     def compose(self, lane: int, body: bytes, now_us: int, selector: str = "", ttl_ms: int = 0) -> Composed:
         """Number and sign a message for the nodes of `selector`, for `ttl_ms` (0: without end).
 
-        UsageError where it is longer than MESSAGE_MAX, or is no selector; NotFoundError where no node matches.
+        UsageError where it is longer than MESSAGE_MAX, is no selector, or the master does not speak; NotFoundError
+        where no node matches.
         """
+        self.tenure.require()
         if len(body) > MESSAGE_MAX:
             raise UsageError(f"the message has {len(body):,} bytes; the limit is {MESSAGE_MAX:,} bytes (1 MiB)")
         in_blocks = len(body) > BODY_MAX
@@ -329,7 +348,11 @@ class Speaker:
             if reader is None:
                 raise DecodeError("not for a master")
             if front.group != self.me.group:
+                if front.kind is Kind.BEACON:
+                    self.neighbours.heard(got.data, got.now)
                 raise DecodeError("other group")
+            if not self.tenure.speaking and front.kind not in _ALWAYS:
+                raise DecodeError("not speaking")
             reader(got)
         except DecodeError as error:
             self.refused[error.reason] += 1
@@ -347,13 +370,16 @@ class Speaker:
         return self._events.popleft() if self._events else None
 
     def datagrams_to_send(self) -> list[Datagram]:
-        """And forgets them."""
-        out, self._out = self._out, []
+        """And forgets them. A master that does not speak asks, and says nothing else."""
+        out, self._out = self._out if self.tenure.speaking else self._inquiries, []
+        self._inquiries = []
         return out
 
     @property
     def timer(self) -> float:
         """When `handle_timer` has something to do."""
+        if not self.tenure.speaking:
+            return self.tenure.timer
         machines = (
             self._beacons, self._repeats, self._solicitor, self._transfers,
             self.keyring, self._questions, self.conditions,
@@ -363,6 +389,9 @@ class Speaker:
 
     def handle_timer(self, now: float, now_us: int) -> None:
         """Say what is due."""
+        if not self.tenure.speaking:
+            self._listen(now, now_us)
+            return
         if self.keyring.asks(now):
             self._events.append(KeysDue())
         self._close(self.conditions.ended(now), State.EXPIRED, now)
@@ -466,7 +495,33 @@ class Speaker:
         else:
             self._transfers.fetch(fetch, node.row.index, got.now)
 
+    def _on_beacon(self, got: Received) -> None:
+        rival, asking = self._audit.rival(got)
+        answers, settled = self.tenure.beacon(rival, self._counter, asking=asking)
+        if answers:
+            self._say_beacon(got.now, got.now_us)
+            self._out.append(Datagram(self._out[-1].data, Audience.MASTERS))
+            self._out.append(Datagram(self._out[-1].data, got.source))
+        self._settle(settled)
+
+    def _on_tally(self, got: Received) -> None:
+        self.tenure.tally(self._audit.tally(got))
+
     # How it decides
+
+    def _listen(self, now: float, now_us: int) -> None:
+        """Ask the nodes what they have heard; see what it has come to."""
+        asks, settled = self.tenure.due(now)
+        if asks:
+            _, data = self._beacon(now, now_us, asking=True)
+            audiences = (Audience.SINGLE, Audience.SHARED, Audience.MASTERS)
+            self._inquiries += [Datagram(data, to) for to in audiences]
+        self._settle(settled)
+
+    def _settle(self, settled: StandingChanged | None) -> None:
+        if settled is None:
+            return
+        self._events.append(settled)
 
     def _from_node(self, data: bytes, decode: Callable[[bytes], _T]) -> tuple[Node, _T]:
         """The approved node that sealed this, and what it says."""
@@ -558,15 +613,18 @@ class Speaker:
             self._beacons.left(counter, now, single=True)
         counter, data = self._beacon(now, now_us)
         self._out.append(Datagram(data, Audience.SHARED))
+        if now - self._told_masters >= BEACON_IDLE:
+            self._told_masters = now
+            self._out.append(Datagram(data, Audience.MASTERS))
         self._beacons.left(counter, now)
         self._beacons.said(now)
 
-    def _beacon(self, now: float, now_us: int) -> tuple[int, bytes]:
+    def _beacon(self, now: float, now_us: int, *, asking: bool = False) -> tuple[int, bytes]:
         """The next counter, and the beacon that bears it."""
         me, keys, head = self.me, self.keyring.keys, self._head()
         beacon = Beacon(
             me.group, keys.epoch, me.signer.public, me.agreement.public,
-            me.term, me.boot, head.counter, keys.open, me.port, self.addresses,
+            me.term, me.boot, head.counter, keys.open, me.port, self.addresses, asking,
         )  # fmt: skip
         presence = int(self.roster.presence * 1000)
         spans = tuple(lane.span() for lane in self.lanes.values())

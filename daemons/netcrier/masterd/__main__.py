@@ -6,12 +6,13 @@ import sys
 
 from netcrier.masterd.app import App
 from netcrier.masterd.config import Config
+from netcrier.masterd.recovery import recover
 from netcrier.runtime.program import run
 
 
 def main() -> int:
     """Exit status: 0, 75 temporary, 77 missing capability, 78 bad configuration."""
-    return run("masterd", Config, App)
+    return run("masterd", Config, App, repair=recover)
 
 
 if __name__ == "__main__":

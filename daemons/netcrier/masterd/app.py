@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -26,33 +27,38 @@ from netcrier.core.events import (
     ReceiptsIn,
     Waiting,
 )
-from netcrier.core.keyring import Keyring
+from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.parity import parity
 from netcrier.core.questions import Over, Reply
 from netcrier.core.roster import Node
 from netcrier.core.speaker import Composed, Identity, Speaker
+from netcrier.core.standing import Standing, StandingChanged
 from netcrier.errors import StoreError, UsageError
 from netcrier.ids import LANES, MessageId, NodeId
-from netcrier.masterd import handlers, identity
+from netcrier.masterd import handlers
 from netcrier.masterd.asking import Asking
 from netcrier.masterd.carriers import Carriers, Wishes, choose, listed, wished
 from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
+from netcrier.masterd.recovery import STORE, open_sound
 from netcrier.masterd.store import BEGINNING, Store, Stored
+from netcrier.masterd.succession import Voice, guarded, refuse_term
 from netcrier.masterd.trust import Trust
+from netcrier.masterd.whereabouts import Whereabouts, lock
 from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.membership import Membership
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
-from netcrier.wire.envelope import AgreementKey, Signer
+from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer
 from netcrier.wire.multicast import ipv4_group, ipv6_group
 
 _log = logging.getLogger("netcrier.masterd")
 _COMMIT_EVERY = 0.020
 _PRUNE_EVERY = 600.0
+_AGAIN_AFTER = 0.1  # seconds from a new term to the new start: the answer to who asked for it leaves meanwhile
 
 _LIVE = frozenset({"interfaces", "carriers", "nodes", "keep_messages"})
 """Keys that take effect at a reload."""
@@ -81,6 +87,7 @@ class App:
         self.store_error = ""
         self.newest: MessageId | None = None
         self.completed: dict[MessageId, float] = {}
+        self._renewing = False
         self._writer = Writer("store")
         self._sending = asyncio.Lock()
         self._receipts: list[Receipt] = []
@@ -88,7 +95,13 @@ class App:
         self._commit_due = False
         self._followers: dict[MessageId, set[asyncio.Queue[Receipt]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.handlers: Mapping[str, Any] = handlers.Handlers(self).table
+        self.again = asyncio.Event()
+        self.unknown: list[tuple[int, int, int]] = []
+        """(term, lane, number) up to which nodes had messages that this store lacks, when the term began."""
+        self._voice = Voice()
+        self.handlers: Mapping[str, Any] = guarded(
+            handlers.Handlers(self).table, lambda: self._voice.require(self.speaker.tenure)
+        )
 
     # The App protocol
 
@@ -97,8 +110,11 @@ class App:
         config, state = self.config, self.place.state_dir
         self._wishes = _wishes(config)
         self.port = UdpPort(config.port, "masterd")
-        keys = identity.load_or_make(state / "identity")
-        self.store = Store(state / "store.sqlite")
+        self._lock = lock(state)
+        self.store, keys = open_sound(state)
+        self._whereabouts = Whereabouts(state / STORE)
+        moved = self.store.boots > 0 and self.store.place != self._whereabouts.now()
+        self.unknown = self.store.unknown
         term, boot = self.store.begin_boot()
         me = Identity(
             keys.group, config.group, Signer(keys.signing_secret), AgreementKey(keys.agreement_secret),
@@ -106,7 +122,10 @@ class App:
         )  # fmt: skip
         store = self.store
         keyring = Keyring(store.group_keys(clock_us()))
-        self.speaker = Speaker(me, keyring, store.lanes(term), store, secrets.token_bytes, parity())
+        self.speaker = Speaker(
+            me, keyring, store.lanes(term), store, secrets.token_bytes, parity(),
+            listen=moved, recovering=store.recovering,
+        )  # fmt: skip
         self.speaker.admission.grants = self.store.grants()
         self._restore(term)
         log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
@@ -124,6 +143,7 @@ class App:
         self.catch_up = CatchUpPort(self.speaker, self._pump.flush)
         await self.catch_up.start(config.port)
         self._spawn(self._every(_PRUNE_EVERY, self._prune))
+        await self._keep_place()
         _log.info("master %s, group %s, boot %d", self.speaker.id.hex()[:8], config.group, boot)
 
     async def stop(self) -> None:
@@ -135,8 +155,10 @@ class App:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._commit()
+        await self._keep_place()
         self._writer.close()
         self.store.close()
+        os.close(self._lock)
         self._event_log.close()
         self.port.close()
 
@@ -155,6 +177,8 @@ class App:
 
     def summary(self) -> str:
         """One line for `systemctl status`."""
+        if not self.speaker.tenure.speaking:
+            return f"silent: {self.speaker.tenure.why}"
         now = asyncio.get_running_loop().time()
         here = sum(self.speaker.roster.here(node, now) for node in self.speaker.roster)
         return f"{here} of {len(self.speaker.roster.members())} nodes here, last message {self.newest or 'none'}"
@@ -212,11 +236,62 @@ class App:
                 queue.put_nowait(Receipt(message, node.row.index, State.PENDING, 0.0))
         self._pump.flush()
 
+    async def take_over(self) -> int:
+        """Begin a term above every other that was heard; the daemon then starts anew in it. The term."""
+        tenure = self.speaker.tenure
+        if tenure.standing is Standing.LISTENING:
+            await self._voice.listened()
+        return await self._begin_term()
+
     async def settle_receipts(self) -> None:
         """The store has every receipt that is in."""
         await self._commit()
 
     # How it works
+
+    async def _begin_term(self) -> int:
+        tenure, keys = self.speaker.tenure, self.speaker.keyring.keys
+        term = tenure.next_term
+        refuse_term(term)
+        above = tenure.highest_epoch + 1
+        # A higher epoch: the key here was replaced since this copy was made, perhaps because of a stolen node.
+        fresh = GroupKeys(above, os.urandom(KEY_SIZE), open=False) if above > keys.epoch + 1 else None
+        unknown = tenure.unknown or self.unknown
+        await self._writer.run(self.store.begin_term, term, fresh, unknown)
+        await self._writer.run(self._place_kept, True)
+        _log.warning("begins term %d", term)
+        self._renewing = True
+        asyncio.get_running_loop().call_later(_AGAIN_AFTER, self.again.set)
+        return term
+
+    async def _keep_place(self) -> None:
+        """Only a store whose master speaks may speak at its next start without listening."""
+        if self._renewing:
+            return
+        try:
+            await self._writer.run(self._place_kept, self.speaker.tenure.speaking)
+        except StoreError as error:
+            self._store_failed(error)
+
+    def _place_kept(self, speaking: bool) -> None:
+        self.store.keep_place(self._whereabouts.renew() if speaking else b"")
+
+    def _settled(self, settled: StandingChanged) -> None:
+        if settled.new_term:
+            self._spawn(self._renew())
+            return
+        self._spawn(self._keep_place())
+        self._voice.settled()
+        if settled.standing is Standing.SPEAKING:
+            _log.info("speaks: nobody else does")
+        else:
+            _log.error("is silent (%s): %s", settled.standing.value, settled.why)
+
+    async def _renew(self) -> None:
+        try:
+            await self._begin_term()
+        except StoreError as error:
+            self._store_failed(error)
 
     def _restore(self, term: int) -> None:
         for row in self.store.nodes():
@@ -267,6 +342,8 @@ class App:
                     self._spawn(self._settle_keys())
                 case Reply() | Over():
                     self.asking.settle(event)
+                case StandingChanged():
+                    self._settled(event)
                 case Completed(message, expected, after):
                     self._event_log.completed(message, expected, after)
                     self._remember(message, after)
@@ -348,6 +425,7 @@ class App:
             work()
 
     def _prune(self) -> None:
+        self._spawn(self._keep_place())
         self._spawn(self._pruned())
 
     async def _pruned(self) -> None:

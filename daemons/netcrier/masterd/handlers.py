@@ -26,6 +26,7 @@ from netcrier.control.types.master import (
     SentMessages,
     SentMessagesRequest,
     SentRow,
+    TakenOver,
 )
 from netcrier.control.types.question import AnswerRow, PingRequest, QueryRequest
 from netcrier.control.types.shared import Done, Nothing
@@ -88,6 +89,14 @@ def _expected(outcomes: list[Outcome]) -> int:
 
 def _warnings(app: App) -> list[str]:
     found = []
+    tenure = app.speaker.tenure
+    if not tenure.speaking:
+        found.append(f"this master does not speak: {tenure.why}")
+    if unknown := tenure.unknown or app.unknown:
+        names = ", ".join(f"#{MessageId(*one)}" for one in unknown)
+        found.append(f"unknown to this store: nodes had messages up to {names} that it does not have")
+    if app.speaker.refused["number not in this store"]:
+        found.append("nodes have numbers that this store lacks; where it is an older copy: netctl master take-over")
     if app.speaker.admission.keys.open:
         found.append("the group is open: anyone on this LAN can read and join; netctl token closes it")
     if not app.carriers.ways:
@@ -153,6 +162,10 @@ def _status(app: App) -> MasterStatus:
             **speaker.refused,
         },
         warnings=_warnings(app),
+        standing=speaker.tenure.standing.value,
+        standing_reason=speaker.tenure.why,
+        unknown=[str(MessageId(*one)) for one in speaker.tenure.unknown or app.unknown],
+        neighbours=speaker.neighbours.count(asyncio.get_running_loop().time()),
     )
 
 
@@ -260,6 +273,9 @@ class Handlers:
             raise UsageError("a query names a handler")
         return self._app.asking.ask(params.name, params.body, params.to, params.timeout)
 
+    async def take_over(self, _params: Nothing, _caller: Caller) -> TakenOver:
+        return TakenOver(term=await self._app.take_over())
+
     @property
     def table(self) -> Mapping[str, Any]:
         """Method name to handler."""
@@ -273,4 +289,5 @@ class Handlers:
             "messages": self.messages,
             "ping": self.ping,
             "query": self.query,
+            "master.takeover": self.take_over,
         }

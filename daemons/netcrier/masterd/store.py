@@ -77,6 +77,58 @@ class Store:
             self._put(database, "boot", boot)
         return term, boot
 
+    @property
+    def boots(self) -> int:
+        """How often a master has started with this store."""
+        return self._number("boot", 0)
+
+    @property
+    def used(self) -> bool:
+        """Whether a node is known or a message was sent."""
+        return any(self._read(f"SELECT 1 FROM {table} LIMIT 1") for table in ("node", "message"))  # noqa: S608 - ours
+
+    @property
+    def place(self) -> bytes:
+        """Where the last run that spoke has left the store; empty where another has spoken since."""
+        value = self._get("place")
+        return value if isinstance(value, bytes) else b""
+
+    def keep_place(self, place: bytes) -> None:
+        """For the next run to compare."""
+        with Transaction(self._database) as database:
+            self._put(database, "place", place)
+
+    @property
+    def recovering(self) -> bool:
+        """Whether this store replaces a lost one and no term has begun in it."""
+        return bool(self._number("recovering", 0))
+
+    @property
+    def unknown(self) -> list[tuple[int, int, int]]:
+        """(term, lane, number) up to which nodes had messages that this store lacks, when its term began."""
+        value = self._get("unknown")
+        return msgspec.msgpack.decode(value, type=list[tuple[int, int, int]]) if isinstance(value, bytes) else []
+
+    def begin_term(self, term: int, keys: GroupKeys | None, unknown: list[tuple[int, int, int]]) -> None:
+        """Numbers begin anew in this term. `keys`: a new group key, where the old one may not be used again."""
+        with Transaction(self._database) as database:
+            self._put(database, "term", term)
+            self._put(database, "recovering", 0)
+            self._put(database, "unknown", msgspec.msgpack.encode(unknown))
+            if keys:
+                self._put_keys(database, keys)
+
+    def replace_lost(self, term: int, boot: int, keys: GroupKeys, rows: list[NodeRow], grants: list[Grant]) -> None:
+        """What could be read of the store that this one replaces; its master then listens and begins a new term."""
+        with Transaction(self._database) as database:
+            self._put(database, "term", term)
+            self._put(database, "boot", boot)
+            self._put(database, "recovering", 1)
+            self._put_keys(database, keys)
+            self._put_nodes(database, rows)
+            for grant in grants:
+                self._put_grant(database, grant)
+
     def group_keys(self, now_us: int) -> GroupKeys:
         """The group's keys; the first is made at the first call."""
         secret = self._get("key")

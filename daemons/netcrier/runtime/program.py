@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -23,6 +23,8 @@ from netcrier.runtime.daemonize import UMASK, daemonize
 from netcrier.runtime.version import VERSION
 
 if TYPE_CHECKING:
+    import asyncio
+
     from netcrier.control.methods import AnyMethod
     from netcrier.control.types.shared import Reloaded
     from netcrier.runtime.config import Loaded
@@ -85,6 +87,13 @@ class App(Protocol[C_contra]):
         """One line for the service manager."""
 
 
+@runtime_checkable
+class Renewable(Protocol):
+    """An App that can ask to be stopped and built anew from its disk, in the same process."""
+
+    again: asyncio.Event
+
+
 Build = Callable[[C, Place], App[C]]
 
 
@@ -94,14 +103,21 @@ def run(
     build: Build[C],
     argv: list[str] | None = None,
     extra_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+    repair: Callable[[Path], str] | None = None,
 ) -> int:
     """The daemon `name` from its command line to its exit status.
+
+    `repair` is what `--recover` does with the state directory instead of serving; it tells what it has done.
 
     An argument that `extra_arguments` adds with a dotted `dest` (as `capture.interfaces`) sets that configuration key.
     """
     parser = _parser(name)
     if extra_arguments:
         extra_arguments(parser)
+    if repair:
+        parser.add_argument(
+            "--recover", action="store_true", help="set a broken store aside, begin a new one, and exit"
+        )
     arguments = parser.parse_args(argv)
     environ = {**os.environ, **_directories(arguments)}
     instance = arguments.instance or environ.get(paths.INSTANCE) or None
@@ -122,6 +138,9 @@ def run(
             return EX_OK
         os.umask(UMASK)
         place = _place(name, instance, environ)
+        if repair and arguments.recover:
+            print(f"{name}: {repair(place.state_dir)}")
+            return EX_OK
     except NetcrierError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return status_of(error)

@@ -18,7 +18,7 @@ from netcrier.control.server import About, Caller, ControlServer
 from netcrier.control.types.shared import ConfigShown, Done, Nothing, Reloaded
 from netcrier.errors import ConfigError, NetcrierError
 from netcrier.runtime.notify import notify, watchdog_interval
-from netcrier.runtime.program import EX_OK, Place, status_of
+from netcrier.runtime.program import EX_OK, Place, Renewable, status_of
 from netcrier.runtime.service_log import keys, service_log
 from netcrier.runtime.version import VERSION
 
@@ -71,6 +71,13 @@ class Service(Generic[C]):
             loop.add_signal_handler(number, stopping.set)
         for warning in self._warnings:
             self._log.warning("%s", warning)
+        while await self._run(stopping):
+            self._log.info("begins anew")
+            self._ready = _told_already
+
+    async def _run(self, stopping: asyncio.Event) -> bool:
+        """One App, from its start to its stop; True where it is to be built anew."""
+        loop = asyncio.get_running_loop()
         app = self._build(self._loaded.config, self._place)
         server = self._server(app)
         await app.start()
@@ -83,14 +90,16 @@ class Service(Generic[C]):
             gc.freeze()  # what is there from the start stays: later collections need not look at it
             notify("READY=1", f"STATUS={app.summary()}")
             self._ready()
-            await stopping.wait()
-            notify("STOPPING=1")
-            self._log.info("stopping")
+            await _either(stopping, app.again if isinstance(app, Renewable) else None)
             pulse.cancel()
+            if stopping.is_set():
+                notify("STOPPING=1")
+                self._log.info("stopping")
         finally:
             await server.close()
             with suppress(TimeoutError):
                 await asyncio.wait_for(app.stop(), STOP_LIMIT)
+        return not stopping.is_set()
 
     def _server(self, app: App[C]) -> ControlServer:
         place = self._place
@@ -164,3 +173,15 @@ class Service(Generic[C]):
             if time.monotonic() - said >= STATUS_EVERY:
                 said = time.monotonic()
                 notify(f"STATUS={app.summary()}")
+
+
+def _told_already() -> None:
+    """Who started the daemon has been told that it serves."""
+
+
+async def _either(stopping: asyncio.Event, again: asyncio.Event | None) -> None:
+    """Until one of them is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in (stopping, again) if event is not None]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

@@ -1,7 +1,7 @@
 """BEACON: who the master is, where it listens, and how far its lanes go. Signed; the second half is sealed besides.
 
     front 12, epoch 4
-    clear   Ed25519 key 32, X25519 key 32, term 4, boot 4, counter 8, flags 1 (bit 0: open group), port 2,
+    clear   Ed25519 key 32, X25519 key 32, term 4, boot 4, counter 8, flags 1 (bit 0: open group, bit 1: asks), port 2,
             addresses 1+n*16 (IPv6, IPv4 mapped)
     sealed  2+n: nonce 12, then sealed under the group key: lanes 1+n*(lane 1, highest 8, lowest kept 8),
             receipt window 4 (µs), presence interval 4 (ms), clock 8 (µs since 1970),
@@ -28,7 +28,7 @@ from netcrier.wire.limits import ADDRESSES_MAX, DATAGRAM_MAX, LANES_MAX, NAME_MA
 
 _CONTEXT = b"netcrier 1 beacon\0"
 _MAPPED = bytes(10) + b"\xff\xff"
-_OPEN = 1
+_OPEN, _ASKING = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Beacon:
-    """The clear half. `addresses`: where nodes may answer; none means the source of the beacon."""
+    """The clear half. `addresses`: where nodes may answer; none means the source of the beacon. `asking`: the master
+    does not speak yet; it asks nodes for the numbers that they have heard."""
 
     group: GroupId
     epoch: int
@@ -67,6 +68,7 @@ class Beacon:
     open: bool
     port: int
     addresses: tuple[str, ...]
+    asking: bool = False
 
 
 def _packed(address: str) -> bytes:
@@ -82,7 +84,7 @@ def encode_beacon(beacon: Beacon, marks: Marks, key: SealKey, signer: Signer) ->
     clear = Writer().put(front(Kind.BEACON, beacon.group)).uint(beacon.epoch, 4)
     clear.put(beacon.signing_key, KEY_SIZE).put(beacon.agreement_key, KEY_SIZE)
     clear.uint(beacon.term, 4).uint(beacon.boot, 4).uint(beacon.counter, 8)
-    clear.uint(_OPEN if beacon.open else 0, 1).uint(beacon.port, 2).uint(len(beacon.addresses), 1)
+    clear.uint(_OPEN * beacon.open | _ASKING * beacon.asking, 1).uint(beacon.port, 2).uint(len(beacon.addresses), 1)
     for address in beacon.addresses:
         clear.put(_packed(address))
     inner = Writer().uint(len(marks.lanes), 1)
@@ -132,9 +134,9 @@ def _decode(datagram: bytes) -> tuple[Beacon, bytes, bytes]:
     sealed = reader.counted(DATAGRAM_MAX, width=2)
     reader.take(SIGNATURE_SIZE)
     reader.end()
-    opened = bool(flags & _OPEN)
+    opened, asking = bool(flags & _OPEN), bool(flags & _ASKING)
     return (
-        Beacon(group, epoch, signing_key, agreement_key, term, boot, counter, opened, port, addresses),
+        Beacon(group, epoch, signing_key, agreement_key, term, boot, counter, opened, port, addresses, asking),
         clear,
         sealed,
     )

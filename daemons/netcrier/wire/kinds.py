@@ -31,6 +31,9 @@ class Kind(IntEnum):
     FETCH = 0x45
     CATCH_UP = 0x46
     RENEW = 0x47
+    TALLY = 0x48
 
 
-UPWARD: Final = frozenset({Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.FETCH, Kind.CATCH_UP, Kind.RENEW})
+UPWARD: Final = frozenset(
+    {Kind.HELLO, Kind.REPORT, Kind.REQUEST, Kind.ANSWER, Kind.FETCH, Kind.CATCH_UP, Kind.RENEW, Kind.TALLY}
+)

@@ -158,3 +158,12 @@ ANSWER_PART_MAX: Final = 1024
 
 ANSWER_PARTS_MAX: Final = 16
 """Datagrams of one answer. A longer output is cut at the node, and the answer says so."""
+
+TALLIES_PER_SECOND: Final = 200
+"""Answers of nodes that a listening master opens a second, at half a millisecond each. The rest is not heard."""
+
+TERM_CLAIM_MAX: Final = 1000
+"""Terms by which what nodes claim can raise the next one: so no node can use the terms up. Beyond, the claim is cut."""
+
+NEIGHBOURS_MAX: Final = 16
+"""Masters of other groups that are counted. Beyond, they are not counted."""

@@ -15,6 +15,7 @@ from netcrier.wire.header import DOWN_SIZE, FRONT_SIZE, UP_SIZE
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import DATAGRAM_MAX, RENEW_SIZE
 from netcrier.wire.report import encode_report, encode_request
+from netcrier.wire.tally import CLEAR_SIZE
 
 from tests import datagrams
 
@@ -89,6 +90,8 @@ def test_every_kind_has_its_number(kind: Kind) -> None:
         ("CATCH_UP", 0, 9),
         ("QUESTION and ANSWER", 0, 40),
         ("QUESTION and ANSWER", 1, 34),
+        ("TALLY", 0, CLEAR_SIZE + 12),
+        ("TALLY", 1, 21),
         ("Join token", 0, 114),
     ],
 )

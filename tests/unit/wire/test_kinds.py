@@ -26,6 +26,7 @@ def test_no_number_changes_its_meaning() -> None:
         "FETCH": 0x45,
         "CATCH_UP": 0x46,
         "RENEW": 0x47,
+        "TALLY": 0x48,
     }
 
 

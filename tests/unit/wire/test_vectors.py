@@ -26,6 +26,7 @@ from netcrier.wire.report import decode_report, decode_request
 from netcrier.wire.signed import verify
 from netcrier.wire.skip import decode_skip
 from netcrier.wire.solicit import decode_solicit
+from netcrier.wire.tally import open_tally, read_teller
 from netcrier.wire.token import decode_token
 
 from tests import datagrams
@@ -174,6 +175,12 @@ def test_the_frozen_answer_is_read() -> None:
     data = frozen(Kind.ANSWER)
     assert read_up(data) == UpHeader(Kind.ANSWER, datagrams.GROUP, datagrams.NODE, datagrams.NODE_BOOT)
     assert decode_answer(datagrams.upward_key(Kind.ANSWER).open(data, UP_SIZE)) == datagrams.ANSWER
+
+
+def test_the_frozen_tally_is_read() -> None:
+    data = frozen(Kind.TALLY)
+    assert read_teller(data) == (datagrams.NODE, datagrams.NODE_BOOT, datagrams.NODE_KEY.public)
+    assert open_tally(data, datagrams.upward_key(Kind.TALLY)) == datagrams.TALLY
 
 
 def test_no_answer_is_longer_than_its_question() -> None:

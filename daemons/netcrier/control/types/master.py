@@ -107,6 +107,21 @@ class MasterStatus(Struct, frozen=True, kw_only=True):
     """Datagrams and refusals by reason."""
     warnings: list[str]
     """What the operator should know, one sentence each."""
+    standing: str = "speaking"
+    """`listening`, `speaking`, `standby` or `superseded`: of all masters of one identity one speaks."""
+    standing_reason: str = ""
+    """Why it does not speak, and what to do."""
+    unknown: list[str] = []
+    """Messages up to which nodes had more than the store, when the term began, as `1/1284`."""
+    neighbours: int = 0
+    """Masters of other groups that are heard on this network."""
+
+
+class TakenOver(Struct, frozen=True, kw_only=True):
+    """The result of `master.takeover`: the new term is on disk, and the daemon starts anew in it."""
+
+    term: int
+    """The new term; messages are numbered from 1 in it."""
 
 
 class BroadcastRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

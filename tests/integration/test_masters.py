@@ -1,0 +1,229 @@
+"""More than one master, with real processes: one of an identity speaks; a lost store comes back under a new term."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from netcrier.control.failures import ControlError
+from netcrier.control.types.master import BroadcastRequest, MasterStatus, NodeRequest, TokenRequest
+from netcrier_ctl.lab import Lab
+
+from tests.site import Daemon, Site, eventually
+
+HOSTS = ("master", "spare", "node1", "node2")
+
+
+class Pair(Site):
+    """A site with a second host for its master."""
+
+    def copy(self, **environ: str) -> Daemon:
+        """masterd on the host `spare`, from a copy of the first one's state as it is now."""
+        target = self.place / "spare" / "state" / "masterd"
+        if not target.exists():
+            shutil.copytree(self.master.state, target)
+        return Daemon(self.lab, "spare", "masterd", self.place / "spare", environ)
+
+    def netctl(self, daemon: Daemon, *words: str) -> subprocess.CompletedProcess[str]:
+        """netctl on the daemon's host."""
+        return self.lab.run(
+            daemon.host, [sys.executable, "-m", "netcrier_ctl.cli", *words], env=daemon.environ, timeout=60
+        )
+
+
+def started(lab: Lab, place: Path) -> Pair:
+    """A master with two nodes, and three messages that they have."""
+    here = Pair(lab, place)
+    here.start_master()
+    for host in ("node1", "node2"):
+        here.start_node(host)
+    here.wait_enrolled()
+    say(here, here.master, "one", "two", "three")
+    return here
+
+
+def say(here: Site, master: Daemon, *bodies: str) -> None:
+    """Messages from this master that every node gets."""
+    for body in bodies:
+        sent = master.call("broadcast", BroadcastRequest(body=body.encode(), request=f"{master.host} {body}"))
+        for host in here.nodes:
+            eventually(lambda host=host, body=body: body in texts(here, host), f"{host} logs {body} as {sent.id}")  # type: ignore[misc]  # as in site.py
+
+
+def status(master: Daemon) -> MasterStatus:
+    found = master.call("status")
+    assert isinstance(found, MasterStatus)
+    return found
+
+
+def stands(master: Daemon, standing: str) -> None:
+    """Until the master is this."""
+    eventually(lambda: status(master).standing == standing, f"{master.host} is {standing}")
+
+
+def texts(here: Site, host: str) -> list[Any]:
+    """What the node has logged, in its order."""
+    return [line["text"] for line in here.nodes[host].lines()]
+
+
+def test_a_second_master_of_the_same_identity_is_silent_until_it_takes_over(tmp_path: Path) -> None:
+    with Lab(HOSTS) as lab:
+        here = started(lab, tmp_path)
+        spare = here.copy()
+        stands(spare, "standby")
+        assert "the one at 10.77.0.1 speaks (term 1, boot 1)" in status(spare).standing_reason
+        with pytest.raises(ControlError, match=r"this master does not speak: the one at 10\.77\.0\.1 speaks"):
+            spare.call("broadcast", BroadcastRequest(body=b"no", request="no"))
+        assert status(here.master).standing == "speaking"
+        say(here, here.master, "four")
+
+        done = here.netctl(spare, "master", "take-over")
+        assert (done.returncode, done.stdout) == (
+            0, "this master speaks now, in term 2; nodes follow within a second\n",
+        ), done.stderr  # fmt: skip
+        stands(here.master, "superseded")
+        assert "10.77.0.2 speaks (term 2, boot 3) and has replaced it" in status(here.master).standing_reason
+        refused = here.netctl(here.master, "broadcast", "no")
+        assert refused.returncode == 2
+        assert "this master does not speak" in refused.stderr
+        assert "unknown to this store: nodes had messages up to #4" in " ".join(status(spare).warnings)
+        say(here, spare, "five", "six")
+        for host in here.nodes:
+            assert texts(here, host) == ["one", "two", "three", "four", "five", "six"]
+            assert [(line["term"], line["seq"]) for line in here.nodes[host].lines()][-2:] == [(2, 1), (2, 2)]
+
+        here.master.stop()
+        here.master.start()
+        stands(here.master, "standby")
+        eventually(lambda: status(spare).nodes.here == 2, "both nodes report to the new master")
+
+
+def test_a_stale_copy_takes_over_from_a_master_that_is_gone_and_reuses_no_number(tmp_path: Path) -> None:
+    with Lab(HOSTS) as lab:
+        here = started(lab, tmp_path)
+        shutil.copytree(here.master.state, tmp_path / "spare" / "state" / "masterd")
+        here.start_node("spare")  # a node that the copy does not know; the host gets its master later
+        late = here.nodes.pop("spare")
+        eventually(lambda: status(here.master).nodes.here == 3, "the late node has joined")
+        say(here, here.master, "four", "five")
+        here.master.kill()
+        spare = here.copy()
+        stands(spare, "standby")
+        assert "nodes have messages that this store does not have" in status(spare).standing_reason
+        spare.call("master.takeover")
+        eventually(lambda: _speaks(spare, 2), "it speaks in term 2")
+        say(here, spare, "six")
+        for host in here.nodes:
+            assert texts(here, host) == ["one", "two", "three", "four", "five", "six"]
+        eventually(lambda: [line["text"] for line in late.lines()][-1:] == ["six"], "the late node follows")
+        eventually(lambda: status(spare).nodes.known == 3, "and is known to the new master")
+
+
+def _speaks(master: Daemon, term: int) -> bool:
+    try:
+        return (status(master).term, status(master).standing) == (term, "speaking")
+    except ControlError:
+        return False  # it begins anew
+
+
+def broken(here: Pair) -> str:
+    """masterd's words as it refuses the store."""
+    done = here.lab.run("master", [sys.executable, "-m", "netcrier.masterd"], env=here.master.environ, timeout=60)
+    assert done.returncode == 78, (done.returncode, done.stderr)
+    return done.stderr
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "lost"])
+def test_a_broken_store_is_told_and_replaced_on_command_alone(tmp_path: Path, damage: str) -> None:
+    with Lab(HOSTS) as lab:
+        here = started(lab, tmp_path)
+        token = here.master.call("token.create", TokenRequest())
+        for host in here.nodes:
+            here.master.call("node.approve", NodeRequest(host))
+        eventually(lambda: status(here.master).nodes.here == 2, "both are members of the closed group")
+        say(here, here.master, "four")
+        assert here.master.stop() == 0
+        store = here.master.state / "store.sqlite"
+        identity = (here.master.state / "identity").read_bytes()
+        whole = store.read_bytes()
+        if damage == "lost":
+            store.unlink()
+        else:
+            store.write_bytes(whole[: len(whole) // 2 if damage == "truncated" else 0])
+        left = store.read_bytes() if store.exists() else None
+        assert "netctl master recover" in broken(here)
+
+        done = here.netctl(here.master, "master", "recover")
+        assert done.returncode == 0, done.stderr
+        aside = list(here.master.state.glob("store.sqlite.broken-*Z"))
+        if damage == "lost":
+            assert aside == []
+        else:
+            assert [path.read_bytes() for path in aside] == [left]
+            assert aside[0].name in done.stdout
+        assert (here.master.state / "identity").read_bytes() == identity
+
+        here.master.start()
+        eventually(lambda: _speaks(here.master, 2), "it speaks above the term that the nodes have heard")
+        assert "unknown to this store: nodes had messages up to #4" in " ".join(status(here.master).warnings)
+        if not status(here.master).nodes.known:
+            eventually(lambda: status(here.master).nodes.waiting == 2, "the nodes wait for approval")
+            for host in here.nodes:
+                here.master.call("node.approve", NodeRequest(host))
+        eventually(lambda: status(here.master).nodes.here == 2, "the nodes take part again")
+        say(here, here.master, "five")
+        for host in here.nodes:
+            assert texts(here, host) == ["one", "two", "three", "four", "five"]
+        assert token.closed_now
+        assert not status(here.master).open
+
+        again = here.netctl(here.master, "master", "recover")
+        assert (again.returncode, "masterd runs, so its store is sound" in again.stderr) == (1, True)
+
+
+def test_masters_of_two_groups_on_one_network_let_each_other_be(tmp_path: Path) -> None:
+    with Lab(["master", "other", "node1", "node2"]) as lab:
+        here, there = Site(lab, tmp_path / "here"), Site(lab, tmp_path / "there")
+        here.start_master()
+        here.start_node("node1")
+        here.wait_enrolled()
+        there.master = Daemon(lab, "other", "masterd", tmp_path / "there" / "master", {})
+        token = there.master.call("token.create", TokenRequest()).token
+        there.start_node("node2", NETCRIER_TOKEN=token)
+        there.wait_enrolled()
+        for site, body in ((here, b"mine"), (there, b"yours")):
+            site.broadcast(body)
+            site.wait_received(1)
+        assert texts(here, "node1") == ["mine"]
+        assert texts(there, "node2") == ["yours"]
+        for site in (here, there):
+            eventually(lambda site=site: site.master_status().neighbours == 1, "each counts the other")  # type: ignore[misc]  # as in site.py
+            assert site.master_status().standing == "speaking"
+        assert here.nodes["node1"].call("status").counters["other group"] >= 1
+
+
+def test_two_daemons_cannot_share_one_store(tmp_path: Path) -> None:
+    with Lab(HOSTS) as lab:
+        here = Pair(lab, tmp_path)
+        here.start_master()
+        done = lab.run("spare", [sys.executable, "-m", "netcrier.masterd"], env=here.master.environ, timeout=60)
+        assert done.returncode == 78
+        assert "is used by another masterd" in done.stderr
+
+
+def test_a_restart_in_place_speaks_at_once(tmp_path: Path) -> None:
+    with Lab(["master", "node1"]) as lab:
+        here = Site(lab, tmp_path)
+        here.start_master()
+        here.start_node("node1")
+        here.wait_enrolled()
+        for end in (here.master.kill, here.master.stop):
+            end()
+            here.master.start()
+            assert here.master_status().standing == "speaking"
+        here.broadcast(b"at once")
+        here.wait_received(1)

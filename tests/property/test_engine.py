@@ -35,7 +35,7 @@ def checked(kernel: Kernel) -> None:
     for line in kernel.take().splitlines():
         json.loads(line)
     seen = kernel.counters
-    assert seen["received"] == seen["analysed"] + seen["not_ip"] + seen["undecodable"]
+    assert seen["received"] == seen["analysed"] + seen["not_ip"] + seen["over_budget"] + seen["undecodable"]
     assert seen["conversations"] == 0
 
 

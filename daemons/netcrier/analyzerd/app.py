@@ -11,24 +11,29 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from netcrier.analyzerd import engine
-from netcrier.analyzerd.capture.links import Choice, choose
-from netcrier.analyzerd.capture.ring import Ring
+from netcrier.analyzerd.balance import Unrecorded
+from netcrier.analyzerd.capture.recent import Recent
+from netcrier.analyzerd.capture.ring import RingOptions
 from netcrier.analyzerd.config import Config
 from netcrier.analyzerd.handlers import Handlers
+from netcrier.analyzerd.logs import stats
 from netcrier.analyzerd.logs.writer import LogWriter
-from netcrier.analyzerd.worker import Worker
+from netcrier.analyzerd.meter import Meter
+from netcrier.analyzerd.tap import Taps
 from netcrier.control.methods import ANALYZERD
 from netcrier.control.types.shared import Reloaded
-from netcrier.errors import ConfigError
-from netcrier.runtime import program
+from netcrier.runtime import netlink, program
 from netcrier.runtime.archive import Archive
-from netcrier.runtime.logs import JsonLog
-from netcrier.runtime.netlink import links
+from netcrier.runtime.logs import JsonLog, stamp
+from netcrier.runtime.privileges import drop_privileges
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
+    from netcrier.analyzerd.engine.kernel import Kernel
     from netcrier.control.methods import AnyMethod
+    from netcrier.control.types.analyzer import StatsRow
     from netcrier.runtime.program import Place
 
 
@@ -42,12 +47,17 @@ class Analyzer:
         self.config = config
         self.place = place
         self.started = time.time()
-        self.workers: list[Worker] = []
-        self.choice = Choice((), ())
-        self.rates: dict[str, float] = {}
-        """Packets a second by interface, over the last second."""
-        self.logs: LogWriter | None = None
-        self._pulse: asyncio.Task[None] | None = None
+        capture = config.capture
+        self.recent = Recent(capture.recent_mib << 20)
+        self.unrecorded = Unrecorded()
+        options = RingOptions(
+            capture.block_kib * 1024, capture.blocks, capture.timeout_ms, capture.promiscuous, capture.filter,
+            capture.snap,
+        )  # fmt: skip
+        self.taps = Taps(options, capture.workers, self._put, self.recent, self._kernel)
+        self.logs: LogWriter
+        self.meter: Meter
+        self._tasks: list[asyncio.Task[None]] = []
         self._handlers = Handlers(self)
 
     @property
@@ -61,54 +71,69 @@ class Analyzer:
         return self._handlers.table
 
     async def start(self) -> None:
-        """Open every ring first, then capture. Raises CapabilityError, ConfigError, StoreError, OSError."""
+        """Open every socket, give up all privileges, then capture.
+
+        Raises CapabilityError, ConfigError, StoreError, OSError.
+        """
         capture = self.config.capture
-        self.choice = Choice(tuple(capture.interfaces), ()) if capture.interfaces else choose(links())
-        if not self.choice.captured:
-            raise ConfigError("no interface to capture: none is up; name one with --interface or capture.interfaces")
-        kernels = [self._kernel(name) for name in self.choice.captured]
-        rings: list[Ring] = []
-        try:
-            for name in self.choice.captured:
-                rings.append(self._ring(name))
-        except BaseException:
-            for ring in rings:
-                ring.close()
-            raise
+        self.taps.open(tuple(capture.interfaces), capture.spare_sockets, netlink.links())
+        drop_privileges()
         self.logs = self._writer()
+        self.meter = Meter(self.recent, self.logs, self.unrecorded, self.config.table.conversations)
+        self.meter.interval([], time.monotonic())
         self.logs.start()
-        self.workers = [Worker(ring, kernel, self.logs.put) for ring, kernel in zip(rings, kernels, strict=True)]
-        for worker in self.workers:
-            worker.start()
-        self._pulse = asyncio.create_task(self._measure())
+        self.taps.start()
+        changes = netlink.listener(netlink.Group.LINKS)
+        changes.setblocking(False)
+        self._tasks = [asyncio.create_task(work) for work in (self._measure(), self._follow(changes))]
 
     async def stop(self) -> None:
         """Write every conversation that is held."""
-        if self._pulse:
-            self._pulse.cancel()
-        await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in self.workers))
-        if self.logs:
-            await asyncio.to_thread(self.logs.close)
-            if lost := self.logs.state().lost:
-                _log.error("%d lines of the logs are lost: the disk did not take them", lost)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self.taps.stop)
+        self._write_stats()
+        self.taps.close()
+        await asyncio.to_thread(self.logs.close)
+        if lost := self.logs.state().lost:
+            _log.error("%d lines of the logs are lost: the disk did not take them", lost)
 
     def reload(self, config: Config) -> Reloaded:
-        """Nothing but the service log's level changes at run time."""
-        changed = [name for name in ("capture", "table") if getattr(config, name) != getattr(self.config, name)]
+        """The interfaces can change at run time, as far as there are spare sockets."""
+        changed: list[str] = []
+        restart: list[str] = []
+        if config.table != self.config.table:
+            restart.append("table")
         if msgspec.structs.replace(config.log, level=self.config.log.level) != self.config.log:
-            changed.append("log")
-        return Reloaded(changed=[], needs_restart=changed)
+            restart.append("log")
+        names = config.capture.interfaces
+        if names != self.config.capture.interfaces:
+            whole = self.taps.name(tuple(names), netlink.links())
+            (changed if whole else restart).append("capture.interfaces")
+        if msgspec.structs.replace(self.config.capture, interfaces=names) != config.capture:
+            restart.append("capture")
+        self.config = msgspec.structs.replace(
+            self.config, capture=msgspec.structs.replace(self.config.capture, interfaces=names)
+        )
+        return Reloaded(changed=changed, needs_restart=restart)
 
     def reopen_logs(self) -> None:
         """After a rotation."""
-        if self.logs:
-            self.logs.reopen()
+        self.logs.reopen()
 
     def summary(self) -> str:
         """What is captured."""
-        return f"capturing {', '.join(self.choice.captured)}"
+        return f"capturing {', '.join(tap.name for tap in self.taps.taps) or 'nothing'}"
 
-    def _kernel(self, interface: str) -> Any:
+    def rows(self) -> list[StatsRow]:
+        """The balance as of now."""
+        return self.meter.rows(self.taps.taps, time.monotonic())
+
+    def _put(self, log: str, lines: bytes) -> None:
+        self.logs.put(log, lines)
+
+    def _kernel(self, interface: str) -> Kernel:
         return engine.new_kernel(
             checksums=engine.Checksums[self.config.capture.checksums.upper()],
             most=self.config.table.conversations,
@@ -118,34 +143,52 @@ class Analyzer:
         )
 
     def _writer(self) -> LogWriter:
-        """Every log of the engine, in files; torn tails are cut."""
+        """Every log, in files; torn tails are cut."""
         folder, section = self.place.log_dir, self.config.log
         archive = Archive(folder, section.rotation)
-        logs = {name: JsonLog(folder / f"{name}.log", section.stdout, name, archive) for name in engine.LOGS}
+        names = (*engine.LOGS, stats.NAME)
+        logs = {name: JsonLog(folder / f"{name}.log", section.stdout, name, archive) for name in names}
         for log in logs.values():
             log.cut_tail()
-        return LogWriter(logs)
+        return LogWriter(logs, lost=self.unrecorded.lost)
 
-    def _ring(self, interface: str) -> Ring:
-        capture = self.config.capture
-        return Ring(
-            interface,
-            block_size=capture.block_kib * 1024,
-            blocks=capture.blocks,
-            timeout_ms=capture.timeout_ms,
-            promiscuous=capture.promiscuous,
-        )
+    def _write_stats(self) -> None:
+        now = time.monotonic()
+        rows = self.meter.rows(self.taps.taps, now)
+        self.meter.interval(rows, now)
+        for row in rows:
+            self.logs.put(stats.NAME, stats.line(row, stamp(time.time(), self.config.log.time)))
 
     async def _measure(self) -> None:
+        """Packets a second, and stats.log."""
         before: dict[str, int] = {}
+        written = at = time.monotonic()
         while True:
-            for worker in self.workers:
-                name = worker.ring.interface
-                with worker.lock:
-                    seen = worker.kernel.counters["received"]
-                self.rates[name] = float(seen - before.get(name, seen))
-                before[name] = seen
             await asyncio.sleep(1)
+            now = time.monotonic()
+            for tap in self.taps.taps:
+                seen = sum(worker.received() for worker in tap.workers)
+                tap.rate = max(0, seen - before.get(tap.name, seen)) / (now - at)
+                before[tap.name] = seen
+            at = now
+            if now - written >= stats.EVERY:
+                written = now
+                self._observe()
+                self._write_stats()
+
+    async def _follow(self, changes: socket.socket) -> None:
+        """Interfaces that go and come."""
+        loop = asyncio.get_running_loop()
+        with changes:
+            while True:
+                await loop.sock_recv(changes, netlink.READ_SIZE)
+                self._observe()
+
+    def _observe(self) -> None:
+        try:
+            self.taps.follow(netlink.links())
+        except OSError as error:
+            _log.warning("the interfaces cannot be listed: %s", error)
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +203,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
         dest="capture.promiscuous",
         help="take frames for other machines too",
     )
+    add("--filter", metavar="EXPRESSION", dest="capture.filter", help="only packets that match, as pcap-filter(7)")
     add("--checksums", choices=("count", "ignore", "drop"), dest="capture.checksums", help="of wrong checksums")
 
 

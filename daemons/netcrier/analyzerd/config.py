@@ -10,12 +10,22 @@ from netcrier.runtime.config import LogSection
 
 
 class CaptureSection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[capture]`: where packets come from. Takes effect at start."""
+    """`[capture]`: where packets come from. Takes effect at start, but for `interfaces`."""
 
     interfaces: list[str] = field(default_factory=list)
     """Names; empty means all that are up, without loopback and without the ports of a captured bridge."""
     promiscuous: bool = False
     """Whether frames for other machines are taken too."""
+    filter: str = ""
+    """Only packets that match, as pcap-filter(7) says; needs libpcap. The others are counted by nobody."""
+    snap: Annotated[int, Meta(ge=0, le=262_144)] = 0
+    """Bytes of a packet that are kept; 0: all."""
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Threads that share each interface, a flow table each; the kernel keeps a conversation with one of them."""
+    spare_sockets: Annotated[int, Meta(ge=0, le=64)] = 4
+    """Sockets opened at start for interfaces that a reload names, or that appear: privileges are gone by then."""
+    recent_mib: Annotated[int, Meta(ge=0, le=65_536)] = 32
+    """MiB of the newest packets that are kept in memory for `netctl capture --last`; 0: none."""
     checksums: Literal["count", "ignore", "drop"] = "count"
     """Packets with a wrong checksum: mark and analyse, do not look, or mark and leave out."""
     block_kib: Annotated[int, Meta(ge=64, le=16384)] = 1024

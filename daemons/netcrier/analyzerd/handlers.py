@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from netcrier.control.types.analyzer import AnalyzerStatus, Captured, FlowRow, Flows, FlowsRequest
+from netcrier.control.types.analyzer import AnalyzerStatus, Captured, FlowRow, Flows, FlowsRequest, Stats
 from netcrier.errors import UsageError
 from netcrier.runtime.version import VERSION
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netcrier.analyzerd.app import Analyzer
-    from netcrier.analyzerd.worker import Worker
+    from netcrier.analyzerd.balance import Balance
+    from netcrier.analyzerd.tap import Tap
     from netcrier.control.server import Caller
     from netcrier.control.types.shared import Nothing
 
@@ -56,50 +57,62 @@ class Handlers:
 
     def __init__(self, app: Analyzer) -> None:
         self._app = app
-        self.table: Mapping[str, Any] = {"status": self._status, "flows": self._flows}
+        self.table: Mapping[str, Any] = {"status": self._status, "stats": self._stats, "flows": self._flows}
 
     async def _status(self, _request: Nothing, _caller: Caller) -> AnalyzerStatus:
         app = self._app
-        counters: dict[str, int] = {}
-        interfaces = []
-        for worker in app.workers:
-            with worker.lock:
-                seen = worker.kernel.counters
-            interfaces.append(_captured(worker, seen, app.rates.get(worker.ring.interface, 0.0)))
-            for name, value in seen.items():
-                counters[name] = counters.get(name, 0) + value
+        interfaces, everything = [], []
+        for tap in app.taps.taps:
+            counts = [worker.counts() for worker in tap.workers]
+            everything += counts
+            interfaces.append(_captured(tap, app.meter.balance(tap, counts)))
+        names = everything[0].engine if everything else ()
+        counters = {name: sum(one.engine[name] for one in everything) for name in names}
         totals = {name: sum(getattr(one, name) for one in interfaces) for name in BALANCE}
-        lost = app.logs.state().lost if app.logs else 0
+        logs = app.logs.state()
         return AnalyzerStatus(
             version=VERSION,
             pid=os.getpid(),
             started=app.started,
             interfaces=interfaces,
-            left_out=list(app.choice.left_out),
+            left_out=list(app.taps.choice.left_out),
             packets_per_s=sum(one.packets_per_s for one in interfaces),
             conversations=counters.get("conversations", 0),
-            conversations_most=app.config.table.conversations * len(app.workers),
-            logged=counters.get("lines", 0) - lost,
-            lost=counters.get("lines_lost", 0) + lost,
+            conversations_most=app.config.table.conversations * len(everything),
+            logged=logs.written,
+            lost=counters.get("lines_lost", 0) + logs.lost,
             counters={name: value for name, value in counters.items() if name not in APART},
-            warnings=self._warnings(totals["dropped"]),
+            warnings=self._warnings(),
             **totals,
         )
 
-    def _warnings(self, dropped: int) -> list[str]:
-        app = self._app
-        found = [f"capture of {one.ring.interface} ended: {one.failure}" for one in app.workers if one.failure]
-        if app.logs and app.logs.state().full:
+    def _warnings(self) -> list[str]:
+        app, logs = self._app, self._app.logs.state()
+        found = []
+        for tap in app.taps.taps:
+            found += [f"capture of {tap.name} ended: {one.failure}" for one in tap.workers if one.failure]
+            if not tap.present:
+                found.append(f"{tap.name} is not there; it is captured again when it comes back.")
+        found += [f"{name} is not captured: it needs a restart, or it is not there." for name in app.taps.without]
+        if logs.full:
             found.append("The disk is full: lines of the logs wait, and are lost when their queue is full.")
-        if dropped:
-            found.append(f"{dropped} packets were dropped by the kernel: raise capture.blocks.")
+        total = app.rows()[-1].total
+        if total.dropped_ring:
+            found.append(f"{total.dropped_ring:,} packets found no room in the ring: raise capture.blocks.")
+        if total.dropped_kernel:
+            found.append(
+                f"{total.dropped_kernel:,} packets were dropped in front of the ring: ip -s link says by whom."
+            )
         return found
+
+    async def _stats(self, _request: Nothing, _caller: Caller) -> Stats:
+        return Stats(self._app.rows())
 
     async def _flows(self, request: FlowsRequest, _caller: Caller) -> Flows:
         if not 1 <= request.limit <= MOST_FLOWS:
             raise UsageError(f"limit must be 1 to {MOST_FLOWS}")
         total, lines = 0, b""
-        for worker in self._app.workers:
+        for worker in (worker for tap in self._app.taps.taps for worker in tap.workers):
             with worker.lock:
                 total += worker.kernel.counters["conversations"]
                 lines += worker.kernel.held(request.limit)
@@ -108,16 +121,17 @@ class Handlers:
         return Flows(rows[: request.limit], total)
 
 
-def _captured(worker: Worker, seen: dict[str, int], rate: float) -> Captured:
-    dropped = worker.ring.dropped()
+def _captured(tap: Tap, balance: Balance) -> Captured:
     return Captured(
-        name=worker.ring.interface,
-        received=seen["received"] + seen["copies"] + dropped,
-        analysed=seen["analysed"] + seen["not_ip"],
-        filtered=seen["copies"],
-        dropped=dropped,
-        undecodable=seen["undecodable"],
-        packets_per_s=rate,
+        name=tap.name,
+        received=balance.received,
+        analysed=balance.analysed,
+        filtered=balance.filtered,
+        dropped=balance.dropped,
+        undecodable=balance.undecodable,
+        packets_per_s=tap.rate,
+        present=tap.present,
+        workers=len(tap.workers),
     )
 
 

@@ -124,6 +124,7 @@ JOIN = Method("join", node.JoinRequest, node.Joined, Right.CHANGE, "Takes a join
 ANALYZER_STATUS = Method(
     "status", Nothing, analyzer.AnalyzerStatus, Right.READ, "Says what is captured, analysed and lost."
 )
+STATS = Method("stats", Nothing, analyzer.Stats, Right.READ, "Gives the balance of packets over the last interval.")
 FLOWS = Method("flows", analyzer.FlowsRequest, analyzer.Flows, Right.READ, "Lists conversations that go on.")
 
 SHARED: tuple[AnyMethod, ...] = (HELLO, API_LIST, API_DESCRIBE, LOGS_REOPEN, RELOAD, CONFIG_SHOW)
@@ -154,7 +155,7 @@ MASTERD = table(
     TAKE_OVER,
 )
 NODED = table(NODE_STATUS, RECEIVED_MESSAGES, MESSAGES_FOLLOW, JOIN)
-ANALYZERD = table(ANALYZER_STATUS, FLOWS)
+ANALYZERD = table(ANALYZER_STATUS, STATS, FLOWS)
 
 TABLES: Mapping[str, Mapping[str, AnyMethod]] = MappingProxyType(
     {"masterd": MASTERD, "noded": NODED, "analyzerd": ANALYZERD}

@@ -26,11 +26,17 @@ _ADDRESS = Struct("=BBBxI")
 """ifaddrmsg: family, prefix length, flags and index."""
 _REQUEST_DUMP = 0x301
 _ERROR_NUMBER = Struct("=i")
-_IFLA_NAME, _IFLA_MASTER = 3, 10
+_IFLA_NAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_STATISTICS = 3, 5, 10, 18, 23
+_INFO_KIND = 1
+_STATISTICS = Struct("=16Q")
+"""The head of rtnl_link_stats64: its seventh is rx_dropped, its sixteenth rx_missed_errors."""
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
 _UP, _CAN_BROADCAST, _LOOPBACK, _POINT_TO_POINT, _CAN_MULTICAST = 0x1, 0x2, 0x8, 0x10, 0x1000
 _TENTATIVE = 0x40 | 0x08
 """IFA_F_TENTATIVE, IFA_F_DADFAILED: another host may have the address, or has it."""
+
+STACKED = frozenset({"vlan", "macvlan", "ipvlan", "macsec"})
+"""Kinds of links that sit on another, on which what crosses them is seen too."""
 
 ANSWER_WAIT = 5.0
 """Seconds in which the kernel has to answer a dump: it does so at once, and a start must not hang on it."""
@@ -70,7 +76,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link; `master` is the index of the bridge or bond that it is a port of, 0 without one."""
+    """One link; `master` is the index of the bridge or bond that it is a port of, 0 without one.
+
+    `parent` is the index of the link that a VLAN or the like sits on, 0 without one; `missed` counts the packets that
+    the kernel or the card received and had to drop.
+    """
 
     index: int
     name: str
@@ -80,6 +90,8 @@ class Link:
     master: int = 0
     can_multicast: bool = False
     point_to_point: bool = False
+    parent: int = 0
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +155,35 @@ def link(body: bytes) -> Link:
     """The link that a NEW_LINK or DEL_LINK tells of. Raises OSError."""
     index, flags = _fixed(_LINK, body)
     found = _attributes(body, _LINK.size)
-    master = found.get(_IFLA_MASTER, bytes(4))
-    if len(master) != 4:
-        raise OSError(f"netlink: an index of {len(master)} bytes")
     return Link(
         index,
         found.get(_IFLA_NAME, b"?").rstrip(b"\0").decode(errors="replace"),
         up=bool(flags & _UP),
         loopback=bool(flags & _LOOPBACK),
         can_broadcast=bool(flags & _CAN_BROADCAST),
-        master=int.from_bytes(master, sys.byteorder),
+        master=_index(found.get(_IFLA_MASTER, bytes(4))),
         can_multicast=bool(flags & _CAN_MULTICAST),
         point_to_point=bool(flags & _POINT_TO_POINT),
+        parent=_index(found.get(_IFLA_LINK, bytes(4))) if _kind(found.get(_IFLA_LINKINFO, b"")) in STACKED else 0,
+        missed=_missed(found.get(_IFLA_STATISTICS, b"")),
     )
+
+
+def _index(data: bytes) -> int:
+    if len(data) != 4:
+        raise OSError(f"netlink: an index of {len(data)} bytes")
+    return int.from_bytes(data, sys.byteorder)
+
+
+def _kind(info: bytes) -> str:
+    return _attributes(info, 0).get(_INFO_KIND, b"").rstrip(b"\0").decode(errors="replace")
+
+
+def _missed(data: bytes) -> int:
+    if len(data) < _STATISTICS.size:
+        return 0
+    counts: tuple[int, ...] = _STATISTICS.unpack_from(data)
+    return counts[6] + counts[15]
 
 
 def address(body: bytes) -> Address | None:

@@ -125,3 +125,15 @@ def test_only_the_kernel_is_believed() -> None:
 def test_a_datagram_that_was_cut_is_refused() -> None:
     with pytest.raises(OSError, match="more than 65536 bytes"):
         netlink.receive(Told(0, socket.MSG_TRUNC))  # type: ignore[arg-type]
+
+
+def test_a_vlan_names_the_link_that_it_sits_on_and_a_veth_does_not() -> None:
+    def attribute(kind: int, value: bytes) -> bytes:
+        return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+    head = struct.pack("=4xiI4x", 7, 1)
+    counts = struct.pack("=16Q", *range(100, 116))
+    for kind, parent in ((b"vlan\0", 3), (b"veth\0", 0)):
+        body = head + attribute(3, b"x\0") + attribute(5, struct.pack("=I", 3)) + attribute(18, attribute(1, kind))
+        found = netlink.link(body + attribute(23, counts))
+        assert (found.parent, found.missed) == (parent, 106 + 115)

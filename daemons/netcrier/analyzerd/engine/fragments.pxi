@@ -29,7 +29,9 @@ cdef int take_fragment(
     if not fill(self, p, d, base, offset, body, size):
         d.used = False
         self.datagrams_lost += 1
+        give_up(self, d)
         return BROKEN
+    d.packets += 1
     if d.total == 0 or d.parts != 1 or d.start[0] != 0 or d.end[0] < d.total or d.header == 0:
         return FOLLOWED
     d.used = False
@@ -51,6 +53,11 @@ cdef int fragment_oddities(
     if d.total and (upper > d.total if more else upper != d.total):
         odd_fragment(self, FRAGMENT_SIZE, p)
     return 0
+
+cdef inline void give_up(Kernel self, const Datagram* d) noexcept nogil:
+    """Its packets had been taken in; now a budget leaves them out."""
+    self.analysed -= d.packets
+    self.over_budget += d.packets
 
 cdef int find_datagram(Kernel self, Packet* p, uint32_t ident, uint8_t protocol) noexcept nogil:
     """The place of this packet's datagram; a free one or the oldest where there is none."""
@@ -75,6 +82,7 @@ cdef int find_datagram(Kernel self, Packet* p, uint32_t ident, uint8_t protocol)
     if free_place < 0:
         free_place = oldest
         self.datagrams_lost += 1
+        give_up(self, &self.datagrams[oldest])
     d = &self.datagrams[free_place]
     memset(d, 0, sizeof(Datagram))
     d.used = True

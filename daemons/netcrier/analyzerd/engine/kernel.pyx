@@ -50,6 +50,7 @@ ctypedef struct Datagram:
     int parts
     uint32_t[PARTS + 1] start
     uint32_t[PARTS + 1] end
+    uint32_t packets        # fragments that were taken in
     uint8_t protocol
     uint8_t version
     bint used
@@ -109,7 +110,7 @@ cdef class Kernel:
     cdef int64_t[INTERFACES] interface_offset
     cdef uint32_t[INTERFACES] interface_snap
     cdef uint64_t received, received_bytes, analysed, not_ip, broken, copies
-    cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, sides_lost, datagrams_lost
+    cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, sides_lost, datagrams_lost, over_budget
 
     def __cinit__(
         self, *, bytes seed, int checksums=0, uint32_t most=1000000, bint lines=True, bytes interface=b"",
@@ -290,7 +291,7 @@ cdef class Kernel:
 
     @property
     def counters(self):
-        """Totals since the start; `received` is the sum of `analysed`, `not_ip` and `undecodable`."""
+        """Totals since the start; `received` is the sum of `analysed`, `not_ip`, `over_budget` and `undecodable`."""
         return {
             "received": self.received, "bytes": self.received_bytes, "analysed": self.analysed,
             "not_ip": self.not_ip, "undecodable": self.broken, "copies": self.copies,
@@ -298,6 +299,7 @@ cdef class Kernel:
             "lines_lost": self.logs[CONN_LOG].lost + self.logs[TUNNEL_LOG].lost + self.logs[WEIRD_LOG].lost, "begun": self.begun, "ended": self.ended, "evicted": self.evicted,
             "conversations": self.used, "too_deep": self.too_deep, "pieces_lost": self.pieces_lost,
             "letters_lost": self.letters_lost, "sides_lost": self.sides_lost, "datagrams_lost": self.datagrams_lost, "now": self.now,
+            "over_budget": self.over_budget,
         }
 
 

@@ -5,6 +5,30 @@ from __future__ import annotations
 from msgspec import Struct
 
 
+class Packets(Struct, frozen=True, kw_only=True):
+    """The balance: received = analysed + filtered + the four that were dropped + undecodable.
+
+    What a capture filter leaves out is counted by nobody and is not in `received`.
+    """
+
+    received: int
+    """Packets that came, dropped ones included."""
+    analysed: int
+    """Packets that the engine took in, those that are not IP included."""
+    filtered: int
+    """Packets passed over on purpose: the outgoing copies on a loopback interface."""
+    dropped_kernel: int
+    """Packets that the card or the kernel dropped in front of the ring."""
+    dropped_ring: int
+    """Packets that found no room in the ring."""
+    dropped_budget: int
+    """Fragments of datagrams that were given up because too many are put together at a time."""
+    dropped_disk: int
+    """Packets of conversations whose record was lost: the disk was full or too slow."""
+    undecodable: int
+    """Packets cut short, or not what their headers claim."""
+
+
 class Captured(Struct, frozen=True, kw_only=True):
     """One interface that is captured. received = analysed + filtered + dropped + undecodable."""
 
@@ -17,11 +41,15 @@ class Captured(Struct, frozen=True, kw_only=True):
     filtered: int
     """Packets passed over on purpose: the outgoing copies on a loopback interface."""
     dropped: int
-    """Packets that the kernel could not hand over because the ring was full."""
+    """Packets that were dropped, wherever; `stats` says where."""
     undecodable: int
     """Packets cut short, or not what their headers claim."""
     packets_per_s: float
     """Over the last second."""
+    present: bool = True
+    """Whether the interface is there now; one that comes back is captured again."""
+    workers: int = 1
+    """Threads that share it."""
 
 
 class AnalyzerStatus(Struct, frozen=True, kw_only=True):
@@ -36,7 +64,7 @@ class AnalyzerStatus(Struct, frozen=True, kw_only=True):
     interfaces: list[Captured]
     """What is captured."""
     left_out: list[str]
-    """Interfaces that are not captured because the bridge they belong to is."""
+    """Interfaces that are not captured because another link shows what crosses them: its bridge, bond or parent."""
     received: int
     """All interfaces together, as are the next four."""
     analysed: int
@@ -61,6 +89,54 @@ class AnalyzerStatus(Struct, frozen=True, kw_only=True):
     """The engine's other totals by name."""
     warnings: list[str]
     """What the operator should know, one sentence each."""
+
+
+class StatsRow(Struct, frozen=True, kw_only=True):
+    """One interface, or the daemon as a whole, over the last interval; as in stats.log."""
+
+    interface: str
+    """Its name; `*` for all together."""
+    interval: float
+    """Seconds that `delta` is of."""
+    delta: Packets
+    """Over the interval."""
+    total: Packets
+    """Since the start."""
+    conversations: int
+    """In the tables now."""
+    conversations_most: int
+    """The limit of the tables."""
+    evicted: int
+    """Conversations written before their time since the start, because a table was full."""
+    blocks_waiting: int
+    """Filled blocks of the rings that wait for the engine."""
+    blocks: int
+    """Blocks of the rings."""
+    lag: float
+    """Seconds that the engine is behind the wire."""
+    log_queue: int | None = None
+    """Bytes of lines that wait for the disk; this and what follows only of the daemon as a whole."""
+    log_queue_most: int | None = None
+    """Beyond so many, lines are lost."""
+    log_lag: float | None = None
+    """Seconds that the oldest of these lines has waited."""
+    lines: int | None = None
+    """Lines written since the start."""
+    lines_lost: int | None = None
+    """Lines lost since the start."""
+    memory: int | None = None
+    """Resident bytes of the daemon."""
+    recent: int | None = None
+    """Bytes of recent packets that are kept for `capture`."""
+    given_up: dict[str, int] | None = None
+    """What overload and budgets cost in detail since the start, in the order in which it is given up."""
+
+
+class Stats(Struct, frozen=True):
+    """The result of `stats`."""
+
+    rows: list[StatsRow]
+    """Each interface, then `*`."""
 
 
 class FlowsRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

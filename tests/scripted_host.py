@@ -23,7 +23,19 @@ Answer = Any
 """A result, a list of items for a stream, an exception to raise, or a function of the parameters that gives one."""
 
 
-class Terminal(io.StringIO):
+class Output(io.StringIO):
+    """Output that is no terminal; bytes go to `written`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = io.BytesIO()
+
+    @property
+    def buffer(self) -> io.BytesIO:
+        return self.written
+
+
+class Terminal(Output):
     """Output that is a terminal."""
 
     def isatty(self) -> bool:
@@ -68,7 +80,7 @@ class Host:
 
     def netctl(self, *words: str, stdin: bytes = b"", terminal: bool = False) -> Ran:
         """Run it."""
-        out, err = (Terminal() if terminal else io.StringIO()), io.StringIO()
+        out, err = (Terminal() if terminal else Output()), io.StringIO()
         self.out, self.err = out, err
         command, args = program.parsed(words)
         session = self._session(args, stdin, out, err)

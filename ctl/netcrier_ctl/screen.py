@@ -57,6 +57,13 @@ class Screen:
         """One line of JSON."""
         self._out.write(data.decode() + "\n")
 
+    def whole(self, data: bytes) -> None:
+        """Bytes as they are, without an end of line."""
+        self._erase()
+        self._out.flush()
+        self._out.buffer.write(data)
+        self._out.buffer.flush()
+
     def result(self, text: str) -> None:
         """The outcome of a change: silent with -q, as the exit status says it."""
         if not self._quiet:

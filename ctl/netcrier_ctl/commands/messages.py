@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from netcrier.control.failures import Broken, NotRunning
-from netcrier.control.methods import MESSAGES_FOLLOW, RECEIVED_MESSAGES, SENT_MESSAGES
+from netcrier.control.methods import MESSAGE_BODY, MESSAGES_FOLLOW, RECEIVED_MESSAGES, SENT_MESSAGES
 from netcrier.control.types.master import SentMessagesRequest, SentRow
 from netcrier.control.types.node import FollowRequest, ReceivedMessagesRequest, ReceivedRow
+from netcrier.control.types.shared import BodyRequest
 
 from netcrier_ctl.complaint import Failure
 from netcrier_ctl.exit_codes import Exit
@@ -30,6 +31,7 @@ def add(parser: ArgumentParser) -> None:
     """How many, and whether to go on."""
     parser.add_argument("-n", type=count, default=ROWS, metavar="COUNT", help=f"how many of the newest ({ROWS})")
     parser.add_argument("-f", "--follow", action="store_true", help="go on as messages come; misses none")
+    parser.add_argument("--body", metavar="ID", help="write the whole body of this message, exactly as it was sent")
 
 
 def run(session: Session, args: Namespace) -> Exit:
@@ -37,12 +39,24 @@ def run(session: Session, args: Namespace) -> Exit:
     unit = session.first_running("noded", "masterd")
     with session.connect(unit) as client:
         daemon = client.welcome.daemon
+    if args.body is not None:
+        return _body(session, unit, args.body)
     if args.follow:
         if daemon != "noded":
             hint = f"on a node: netctl messages -f; here: netctl logs -f {daemon}"
             raise Failure(Exit.USAGE, f"{daemon} has no messages to follow", hint)
         return _follow(session, unit, args.n)
     return _list_received(session, unit, args.n) if daemon == "noded" else _list_sent(session, unit, args.n)
+
+
+def _body(session: Session, unit: str, name: str) -> Exit:
+    with session.connect(unit) as client:
+        found = client.call(MESSAGE_BODY, BodyRequest(name))
+    if session.options.json:
+        session.document("message.body", found)
+    else:
+        session.screen.whole(found.body)
+    return Exit.DONE
 
 
 def _list_received(session: Session, unit: str, most: int) -> Exit:

@@ -107,6 +107,7 @@ QUERY = Stream(
 TAKE_OVER = Method(
     "master.takeover", Nothing, master.TakenOver, Right.CHANGE, "Begins a new term here; another master of it stops."
 )
+MESSAGE_BODY = Method("message.body", shared.BodyRequest, shared.Body, Right.READ, "Gives the whole body of a message.")
 
 NODE_STATUS = Method("status", Nothing, node.NodeStatus, Right.READ, "Says how the node is and whom it follows.")
 RECEIVED_MESSAGES = Method(
@@ -145,6 +146,7 @@ MASTERD = table(
     NODE_REVOKE,
     NODE_FORGET,
     SENT_MESSAGES,
+    MESSAGE_BODY,
     TOKEN_CREATE,
     TOKEN_LIST,
     TOKEN_REVOKE,
@@ -154,7 +156,7 @@ MASTERD = table(
     QUERY,
     TAKE_OVER,
 )
-NODED = table(NODE_STATUS, RECEIVED_MESSAGES, MESSAGES_FOLLOW, JOIN)
+NODED = table(NODE_STATUS, RECEIVED_MESSAGES, MESSAGE_BODY, MESSAGES_FOLLOW, JOIN)
 ANALYZERD = table(ANALYZER_STATUS, STATS, FLOWS)
 
 TABLES: Mapping[str, Mapping[str, AnyMethod]] = MappingProxyType(

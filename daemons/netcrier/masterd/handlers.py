@@ -29,13 +29,14 @@ from netcrier.control.types.master import (
     TakenOver,
 )
 from netcrier.control.types.question import AnswerRow, PingRequest, QueryRequest
-from netcrier.control.types.shared import Done, Nothing
+from netcrier.control.types.shared import Body, BodyRequest, Done, Nothing
 from netcrier.core.delivery import HAVE, State
 from netcrier.core.roster import Node
 from netcrier.errors import NotFoundError, UsageError
 from netcrier.ids import MessageId
 from netcrier.masterd.store import Outcome, Stored
 from netcrier.masterd.trust_handlers import TrustHandlers, named, seen
+from netcrier.runtime.naming import message_id
 from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.runtime.version import VERSION
 
@@ -55,10 +56,7 @@ def _state(app: App, node: Node) -> str:
 
 
 def _message(app: App, text: str) -> Stored:
-    try:
-        identity = MessageId.parse(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a message: one is named as 1284, or u7 for an urgent one") from None
+    identity = message_id(text)
     stored = app.store.message(identity)
     if stored is None:
         raise NotFoundError(f"message {identity} is not in the store; netctl messages lists the newest")
@@ -276,6 +274,10 @@ class Handlers:
     async def take_over(self, _params: Nothing, _caller: Caller) -> TakenOver:
         return TakenOver(term=await self._app.take_over())
 
+    async def body(self, params: BodyRequest, _caller: Caller) -> Body:
+        stored = _message(self._app, params.id)
+        return Body(id=str(stored.id), body=self._app.store.body(stored.id) or stored.body)
+
     @property
     def table(self) -> Mapping[str, Any]:
         """Method name to handler."""
@@ -287,6 +289,7 @@ class Handlers:
             "nodes": self.nodes,
             "node.forget": self.forget,
             "messages": self.messages,
+            "message.body": self.body,
             "ping": self.ping,
             "query": self.query,
             "master.takeover": self.take_over,

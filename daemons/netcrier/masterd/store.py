@@ -35,8 +35,8 @@ CREATE TABLE IF NOT EXISTS grant_(id BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID
 """
 
 
-BEGINNING: Final = 16 * 1024
-"""Bytes of a body that lists show; `body` has all of it."""
+BEGINNING: Final = 8 * 1024
+"""Bytes of a body that lists show: a thousand of them fit one reply; `body` has all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,12 @@ from netcrier.control.types.node import (
     ReceivedMessagesRequest,
     ReceivedRow,
 )
-from netcrier.control.types.shared import Nothing
+from netcrier.control.types.shared import Body, BodyRequest, Nothing
 from netcrier.core.listener import Listener
+from netcrier.errors import NotFoundError
 from netcrier.noded.journal import Entry
 from netcrier.noded.trust import pin_of
+from netcrier.runtime.naming import message_id
 from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.runtime.version import VERSION
 from netcrier.wire.envelope import master_id
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from netcrier.noded.app import App
 
 _PAGE = 64
+_LISTED = 8 * 1024
+"""Bytes of a body in a list: a thousand of them fit one reply."""
 
 
 def state_of(listener: Listener) -> str:
@@ -42,7 +46,8 @@ def state_of(listener: Listener) -> str:
     return "waiting" if waits else "joining"
 
 
-def _row(entry: Entry) -> ReceivedRow:
+def _row(entry: Entry, most: int) -> ReceivedRow:
+    """With at most so many bytes of the body."""
     return ReceivedRow(
         n=entry.n,
         id=str(entry.id),
@@ -50,7 +55,7 @@ def _row(entry: Entry) -> ReceivedRow:
         received=entry.received_us / 1e6,
         size=len(entry.body),
         sha256=sha256(entry.body).hexdigest(),
-        body=entry.body,
+        body=entry.body[:most],
         trust=entry.trust,
     )
 
@@ -100,11 +105,16 @@ class Handlers:
 
     async def messages(self, params: ReceivedMessagesRequest, _caller: Caller) -> ReceivedMessages:
         limit = min(max(params.limit, 1), 1000)
-        if params.after is None:
-            entries = await self._app.writer.run(self._app.journal.last, limit)
-        else:
-            entries = await self._app.writer.run(self._app.journal.entries, params.after, limit)
-        return ReceivedMessages([_row(entry) for entry in entries])
+        after = max(0, self._app.journal.newest - limit) if params.after is None else params.after
+        rows = await self._app.writer.run(lambda: [_row(one, _LISTED) for one in self._app.journal.walk(after, limit)])
+        return ReceivedMessages(rows)
+
+    async def body(self, params: BodyRequest, _caller: Caller) -> Body:
+        identity = message_id(params.id)
+        entry = await self._app.writer.run(self._app.journal.find, identity)
+        if entry is None:
+            raise NotFoundError(f"message {identity} is not in the journal; netctl messages lists the newest")
+        return Body(id=str(entry.id), body=entry.body)
 
     async def follow(self, params: FollowRequest, _caller: Caller) -> AsyncIterator[ReceivedRow]:
         cursor = self._app.journal.newest if params.after is None else params.after
@@ -113,7 +123,7 @@ class Handlers:
             entries = await self._app.writer.run(self._app.journal.entries, cursor, _PAGE)
             for entry in entries:
                 cursor = entry.n
-                yield _row(entry)
+                yield _row(entry, len(entry.body))
             if not entries:
                 await arrived.wait()
 
@@ -125,4 +135,10 @@ class Handlers:
     @property
     def table(self) -> Mapping[str, Any]:
         """Method name to handler."""
-        return {"status": self.status, "messages": self.messages, "messages.follow": self.follow, "join": self.join}
+        return {
+            "status": self.status,
+            "messages": self.messages,
+            "message.body": self.body,
+            "messages.follow": self.follow,
+            "join": self.join,
+        }

@@ -9,7 +9,7 @@ nothing at all.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,11 @@ KEPT_QUESTIONS = 256
 """Questions that a node knows it has begun, for each master: the newest. Older ones start nothing."""
 KEPT_MESSAGES = 10_000
 """Messages below the newest `n` that stay in the journal, for `netctl messages`."""
+KEPT_BYTES = 256 << 20
+"""Bytes of all bodies in the journal: beyond, the oldest that are logged leave it. Where the log takes nothing, twice
+as many; then the journal refuses, and messages are asked for again."""
+READ_BYTES = 4 << 20
+"""Bytes of bodies that are read at once, a last one beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,10 @@ _SELECT = "SELECT n, master, term, lane, sequence, body, sent_us, received_us, t
 class Journal:
     """See the module. Used by one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES) -> None:
         self._database = open_database(path, _SCHEMA)
+        self._kept_bytes = kept_bytes
+        self._bytes: int = self._database.execute("SELECT coalesce(sum(length(body)), 0) FROM message").fetchone()[0]
         self._path = path
         self.newest = int(self._meta("newest") or 0)
         self.logged = int(self._meta("logged") or 0)
@@ -139,6 +146,9 @@ class Journal:
 
     def commit(self, batch: Batch, master: MasterId, trust: str) -> None:
         """All of the batch, or StoreError and none of it."""
+        held = self._bytes + sum(len(arrival.message.body) for arrival in batch.arrivals if not arrival.withheld)
+        if batch.arrivals and held > 2 * self._kept_bytes:
+            raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
         with Transaction(self._database) as database:
             database.executemany(
                 "INSERT INTO message VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, NULL)",
@@ -157,10 +167,10 @@ class Journal:
                 )
             self._put_untold(database, master, batch.untold)
             newest = self.newest + len(batch.released)
-            database.execute("DELETE FROM message WHERE n <= ?", (newest - KEPT_MESSAGES,))
+            freed = self._forget(database, max(newest - KEPT_MESSAGES, self._beyond(database, held)))
             self._put_meta(database, "newest", newest)
             self._put_meta(database, "logged", self.logged)
-        self.newest = newest
+        self.newest, self._bytes = newest, held - freed
 
     def keep_untold(self, master: MasterId, untold: Iterable[Untold]) -> None:
         """What is to be told; `Listener.tell` follows."""
@@ -181,8 +191,25 @@ class Journal:
             self._put_meta(database, "logged", self.logged)
 
     def entries(self, after: int, limit: int) -> list[Entry]:
-        """Deliverable messages with n > `after`, in order."""
+        """Deliverable messages with n > `after`, in order; fewer than `limit` where they are long."""
+        found: list[Entry] = []
+        size = 0
+        for entry in self.walk(after, limit):
+            found.append(entry)
+            size += len(entry.body)
+            if size >= READ_BYTES:
+                break
+        return found
+
+    def walk(self, after: int, limit: int) -> Iterator[Entry]:
+        """The same one by one, all of them; the journal must not change meanwhile."""
         return self._read(f"{_SELECT} WHERE n > ? ORDER BY n LIMIT ?", after, limit)
+
+    def find(self, identity: MessageId) -> Entry | None:
+        """The newest message of this name that is not withheld."""
+        where = "term = ? AND lane = ? AND sequence = ? AND n IS NOT NULL AND told IS NULL ORDER BY n DESC LIMIT 1"
+        found = self._read(f"{_SELECT} WHERE {where}", identity.term, identity.lane, identity.sequence)
+        return next(found, None)
 
     def last(self, limit: int) -> list[Entry]:
         """The newest messages, in order."""
@@ -192,18 +219,37 @@ class Journal:
         """Nothing is pending: every commit was made whole."""
         self._database.close()
 
-    def _read(self, query: str, *values: int) -> list[Entry]:
+    def _read(self, query: str, *values: int) -> Iterator[Entry]:
         try:
-            rows = self._database.execute(query, values).fetchall()
+            for row in self._database.execute(query, values):
+                n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last = row
+                yield Entry(
+                    n, MasterId(master), MessageId(term, lane, sequence), body, sent_us, received_us, trust,
+                    None if told is None else Told(told), sequence if last is None else last,
+                )  # fmt: skip
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} cannot be read: {error}") from error
-        return [
-            Entry(
-                n, MasterId(master), MessageId(term, lane, sequence), body, sent_us, received_us, trust,
-                None if told is None else Told(told), sequence if last is None else last,
-            )
-            for n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last in rows
-        ]  # fmt: skip
+
+    def _beyond(self, database: sqlite3.Connection, held: int) -> int:
+        """Up to which `n` logged messages have to go, so that not too many bytes stay."""
+        floor, over = 0, held - self._kept_bytes
+        if over > 0:
+            for n, size in database.execute(
+                "SELECT n, length(body) FROM message WHERE n <= ? ORDER BY n", (self.logged,)
+            ):
+                if over <= 0:
+                    break
+                floor, over = n, over - size
+        return floor
+
+    @staticmethod
+    def _forget(database: sqlite3.Connection, floor: int) -> int:
+        """Messages up to this `n`; how many bytes of bodies that were."""
+        freed: int = database.execute(
+            "SELECT coalesce(sum(length(body)), 0) FROM message WHERE n <= ?", (floor,)
+        ).fetchone()[0]
+        database.execute("DELETE FROM message WHERE n <= ?", (floor,))
+        return freed
 
     @staticmethod
     def _number(database: sqlite3.Connection, n: int, master: MasterId, trust: str, step: MessageId | Passed) -> None:

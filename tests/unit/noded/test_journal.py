@@ -12,7 +12,7 @@ from netcrier.core.listener import Membership
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId
-from netcrier.noded.journal import KEPT_MESSAGES, Journal
+from netcrier.noded.journal import KEPT_MESSAGES, READ_BYTES, Journal
 from netcrier.wire.envelope import digest
 from netcrier.wire.message import Message
 from netcrier.wire.report import Outcome, Told
@@ -158,3 +158,65 @@ def test_what_is_untold_stays_until_it_is_settled(journal: Journal, path: Path) 
     again = Journal(path)
     assert (again.untold(MASTER), again.untold(OTHER)) == ([two], [])
     again.close()
+
+
+def big(sequence: int, size: int) -> Arrival:
+    message = Message(Head(MASTER, 1, 1, sequence), 0, sequence, 2000, 1_000_000, bytes(size))
+    return Arrival(message, digest(b"%d" % sequence), 2_000_000)
+
+
+def keep(journal: Journal, inbox: Inbox, one: Arrival, logged: bool) -> None:
+    inbox.offer(one)
+    batch = inbox.take_batch()
+    assert batch
+    journal.commit(batch, MASTER, "token")
+    inbox.committed(batch)
+    if logged:
+        journal.logged = journal.newest
+
+
+def test_the_oldest_logged_messages_leave_where_bodies_take_too_many_bytes(path: Path) -> None:
+    journal = Journal(path, kept_bytes=10_000)
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0),))
+    inbox = Inbox(journal.lanes(MASTER))
+    for sequence in range(1, 31):
+        keep(journal, inbox, big(sequence, 1000), logged=True)
+    assert [entry.n for entry in journal.entries(0, 100)] == list(range(21, 31))
+    journal.close()
+    again = Journal(path, kept_bytes=10_000)
+    keep(again, Inbox(again.lanes(MASTER)), big(31, 2500), logged=False)
+    assert [entry.n for entry in again.entries(0, 100)] == list(range(24, 32))
+    again.close()
+
+
+def test_what_the_log_has_not_taken_stays_until_the_journal_is_full_and_then_it_refuses(path: Path) -> None:
+    journal = Journal(path, kept_bytes=10_000)
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0),))
+    inbox = Inbox(journal.lanes(MASTER))
+    for sequence in range(1, 21):
+        keep(journal, inbox, big(sequence, 1000), logged=False)
+    with pytest.raises(StoreError, match="the journal is full: 20,000 bytes that the log has not taken"):
+        keep(journal, Inbox(journal.lanes(MASTER)), big(21, 1000), logged=False)
+    assert [entry.n for entry in journal.entries(0, 100)] == list(range(1, 21))
+    journal.logged = 20
+    keep(journal, Inbox(journal.lanes(MASTER)), big(21, 0), logged=True)
+    keep(journal, Inbox(journal.lanes(MASTER)), big(22, 1000), logged=True)
+    assert [entry.n for entry in journal.entries(0, 100)][-2:] == [21, 22]
+    journal.close()
+
+
+def test_a_page_of_long_messages_ends_early_and_the_next_goes_on(journal: Journal) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    for sequence in range(1, 8):
+        keep(journal, inbox, big(sequence, READ_BYTES // 3 + 1), logged=True)
+    assert [entry.n for entry in journal.entries(0, 100)] == [1, 2, 3]
+    assert [entry.n for entry in journal.entries(3, 100)] == [4, 5, 6]
+    assert [entry.n for entry in journal.walk(0, 100)] == list(range(1, 8))
+
+
+def test_a_message_is_found_by_its_name(journal: Journal) -> None:
+    commit(journal, Inbox(journal.lanes(MASTER)), 1, 2)
+    found = journal.find(MessageId(1, 0, 2))
+    assert found
+    assert (found.n, found.body) == (2, b"body 2")
+    assert journal.find(MessageId(1, 0, 3)) is None

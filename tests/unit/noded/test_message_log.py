@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from netcrier.core.inbox import Inbox, Lane
 from netcrier.core.listener import Membership
 from netcrier.ids import MessageId
 from netcrier.noded.journal import Entry, Journal
-from netcrier.noded.message_log import LossLine, MessageLine, MessageLog, line_of
+from netcrier.noded.message_log import BODY_LOGGED, LossLine, MessageLine, MessageLog, line_of
 from netcrier.runtime.archive import Archive, Rotation, rotated
 from netcrier.runtime.logs import JsonLog
 from netcrier.wire.envelope import digest
@@ -122,3 +123,21 @@ def test_the_log_goes_on_after_a_line_on_what_is_missed(journal: Journal, tmp_pa
     commit(journal, inbox, 4)
     written(journal, path)
     assert numbers(path) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "raw"),
+    [
+        (b"a" * BODY_LOGGED, "a" * BODY_LOGGED, None),
+        (b"a" * (BODY_LOGGED + 1), "a" * BODY_LOGGED, None),
+        (b"a" * (BODY_LOGGED - 1) + "ü".encode() * 2, "a" * (BODY_LOGGED - 1), None),
+        (b"\xff" * (BODY_LOGGED + 1), None, b"\xff" * BODY_LOGGED),
+    ],
+)
+def test_a_line_has_at_most_the_beginning_of_a_body_with_the_size_and_hash_of_all(
+    body: bytes, text: str | None, raw: bytes | None
+) -> None:
+    line = line_of(Entry(1, MASTER, MessageId(1, 0, 1), body, 0, 0, "token"), 0.0)
+    assert isinstance(line, MessageLine)
+    assert (line.text, line.body_b64, line.cut) == (text, raw, len(body) > BODY_LOGGED)
+    assert (line.size, line.sha256) == (len(body), sha256(body).hexdigest())

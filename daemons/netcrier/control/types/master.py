@@ -249,7 +249,7 @@ class SentRow(Struct, frozen=True, kw_only=True):
     size: int
     """Bytes of the body."""
     body: bytes
-    """The body, at most its first 16 KiB."""
+    """The body, at most its first 8 KiB."""
     expected: int
     """Nodes that were to receive it."""
     received: int

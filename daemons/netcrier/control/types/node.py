@@ -81,7 +81,7 @@ class ReceivedRow(Struct, frozen=True, kw_only=True):
     sha256: str
     """Hex, of the whole body."""
     body: bytes
-    """The body."""
+    """The body; in a list at most its first 8 KiB."""
     trust: str
     """How the node came to trust the master: `token` or `first-use`."""
 

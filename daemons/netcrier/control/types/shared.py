@@ -204,3 +204,19 @@ class StreamEnd(Struct, frozen=True, kw_only=True):
     """Items dropped for want of credit."""
     cancelled: bool = False
     """Whether the client asked for the end."""
+
+
+class BodyRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of `message.body`."""
+
+    id: str
+    """As `1284`."""
+
+
+class Body(Struct, frozen=True, kw_only=True):
+    """The result of `message.body`."""
+
+    id: str
+    """As `1284`."""
+    body: bytes
+    """All of it."""

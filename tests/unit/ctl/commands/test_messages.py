@@ -6,8 +6,9 @@ import pytest
 from netcrier.control.failures import Broken, NotPermitted
 from netcrier.control.types.master import SentMessages, SentRow
 from netcrier.control.types.node import ReceivedMessages, ReceivedRow
+from netcrier.control.types.shared import Body
 
-from tests.scripted_host import NOW, Host
+from tests.scripted_host import NOW, Host, Output
 
 
 def row(n: int, body: bytes = b"hello") -> ReceivedRow:
@@ -113,3 +114,14 @@ def test_a_master_has_nothing_to_follow(host: Host) -> None:
 def test_lines_are_cut_to_the_terminal_only(host: Host) -> None:
     host.answers("noded", messages=ReceivedMessages([row(1, b"x" * 5000)]))
     assert len(host.netctl("messages").out) > 5000
+
+
+@pytest.mark.parametrize("daemon", ["noded", "masterd"])
+def test_a_whole_body_is_written_exactly(host: Host, daemon: str) -> None:
+    sent = b"\xff\x00 no end of line" + bytes(20_000)
+    host.answers(daemon, message_body=Body(id="1284", body=sent))
+    ran = host.netctl("messages", "--body", "1284")
+    assert (ran.code, ran.out) == (0, "")
+    assert isinstance(host.out, Output)
+    assert host.out.written.getvalue() == sent
+    assert host.asked("message.body")[0].id == "1284"

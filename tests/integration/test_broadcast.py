@@ -27,26 +27,8 @@ from netcrier.wire.signed import Head
 from netcrier.wire.token import decode_token, encode_token
 from netcrier_ctl.lab import Lab
 
+from tests.intruder import LISTEN, SEND
 from tests.site import Site, eventually
-
-SEND = """
-import socket, sys
-out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for line in sys.stdin:
-    out.sendto(bytes.fromhex(line), (sys.argv[1], int(sys.argv[2])))
-"""
-LISTEN = """
-import socket, sys, time
-inn = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-inn.bind(("", 12345))
-inn.settimeout(0.2)
-end = time.monotonic() + float(sys.argv[1])
-while time.monotonic() < end:
-    try:
-        print(inn.recv(2048).hex(), flush=True)
-    except TimeoutError:
-        pass
-"""
 
 
 @contextlib.contextmanager

@@ -1,0 +1,53 @@
+"""A host of the lab that belongs to nobody: it sends what it is given, and records what is broadcast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from netcrier_ctl.lab import Lab, Process
+
+SEND = """
+import socket, sys
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for line in sys.stdin:
+    out.sendto(bytes.fromhex(line), (sys.argv[1], int(sys.argv[2])))
+"""
+LISTEN = """
+import socket, sys, time
+inn = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+inn.bind(("", 12345))
+inn.settimeout(0.2)
+end = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    try:
+        print(inn.recv(2048).hex(), flush=True)
+    except TimeoutError:
+        pass
+"""
+
+
+class Intruder:
+    """On a host without a daemon."""
+
+    def __init__(self, lab: Lab, host: str, place: Path) -> None:
+        self.lab, self.host = lab, host
+        self._heard = place / "heard"
+
+    def send(self, host: str, port: int, datagrams: Iterable[bytes]) -> None:
+        """To a port of another host, one after the other."""
+        text = "".join(data.hex() + "\n" for data in datagrams)
+        words = [sys.executable, "-c", SEND, self.lab.address(host), str(port)]
+        done = self.lab.run(self.host, words, text=text)
+        assert done.returncode == 0, done.stderr
+
+    def listen(self, seconds: float) -> Process:
+        """Record for so long; `recorded` tells what has come so far."""
+        with self._heard.open("wb") as file:
+            return self.lab.spawn(self.host, [sys.executable, "-c", LISTEN, str(seconds)], stdout=file)
+
+    def recorded(self) -> list[bytes]:
+        """Whole datagrams."""
+        lines = self._heard.read_text().split("\n")[:-1]
+        return [bytes.fromhex(line) for line in lines]

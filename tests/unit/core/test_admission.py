@@ -251,6 +251,37 @@ def test_five_nodes_a_second_begin_to_wait_and_those_that_wait_may_ask_again() -
 def test_a_thousand_nodes_wait_and_no_more() -> None:
     desk = Desk()
     row = desk.admit(Applicant(1).hello()).row
-    for number in range(1, WAITING_MAX):
+    for number in range(1, WAITING_MAX - 1):
         desk.roster.put(Node(replace(row, index=number, id=NodeId(number.to_bytes(16, "big"))), bytes(32)))
-    assert reason(desk, Applicant(2).hello()) == "too many waiting"
+    assert isinstance(desk.admit(Applicant(2).hello()), Waiting)
+    assert desk.roster.waiting() == WAITING_MAX
+    assert reason(desk, Applicant(3).hello()) == "too many waiting"
+    assert isinstance(desk.ask(Applicant(2).hello()), Waiting)
+
+
+def test_a_revoked_node_is_refused_with_a_token_too_and_does_not_count_as_waiting() -> None:
+    desk, node = Desk(), Applicant(1)
+    row = desk.admit(node.hello()).row
+    desk.grant(once=False)
+    desk.roster.put(Node(replace(row, trust="revoked", approved=False), bytes(32)))
+    assert desk.roster.waiting() == 0
+    assert reason(desk, node.hello()) == "revoked node"
+    assert reason(desk, node.hello(SECRET)) == "revoked node"
+    desk.roster.put(Node(replace(row, trust="approved", approved=True), bytes(32)))
+    assert isinstance(desk.ask(node.hello()), Enrolling)
+
+
+def test_where_tokens_alone_admit_a_node_without_one_does_not_even_wait() -> None:
+    desk = Desk()
+    desk.admission.tokens_only = True
+    assert reason(desk, Applicant(1).hello()) == "no token"
+    desk.grant(once=False)
+    assert isinstance(desk.ask(Applicant(1).hello(SECRET)), Enrolling)
+
+
+def test_a_row_tells_by_which_token_the_node_came() -> None:
+    desk, node = Desk(), Applicant(1)
+    desk.grant(once=False)
+    assert desk.admit(node.hello(SECRET)).row.token == TOKEN
+    desk.admission.grants.clear()
+    assert desk.ask(node.hello(boot=2)).row.token == TOKEN

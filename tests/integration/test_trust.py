@@ -91,7 +91,8 @@ def test_a_revoked_node_reads_nothing_more_and_can_come_back(tmp_path: Path) -> 
         here.lab.partition("node2")
         waits = here.broadcast(b"node2 is away")
         revoked = here.master.call("node.revoke", NodeRequest("node2"))
-        assert revoked == Revoked(epoch=2)
+        assert revoked == Revoked(epoch=2, closed_now=True)
+        assert here.master_status().open is False
         receipts = here.master.call("receipts", ReceiptsRequest(waits.id))
         assert {each.name: each.state for each in receipts.rows}["node2"] == "revoked"
         assert receipts.expected == 1
@@ -100,6 +101,10 @@ def test_a_revoked_node_reads_nothing_more_and_can_come_back(tmp_path: Path) -> 
         assert secret.expected == 1
         eventually(lambda: here.sequences("node1") == [1, 2, 3], "node1 has all")
         eventually(lambda: refused(here, "revoked node") >= 1, "what node2 says is refused and counted", 60)
+        eventually(
+            lambda: any("revoked" in warning for warning in here.nodes["node2"].call("status").warnings),
+            "node2 says that it gets no key", 60,
+        )  # fmt: skip
         status = here.master_status()
         assert (status.nodes.known, status.nodes.revoked, row(here, "node2").state) == (1, 1, "revoked")
         here.master.kill()

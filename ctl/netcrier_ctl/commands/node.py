@@ -40,6 +40,8 @@ def _approve(session: Session, client: Client, name: str) -> None:
 def _revoke(session: Session, client: Client, name: str) -> None:
     revoked = client.call(NODE_REVOKE, NodeRequest(name))
     _said(session, f"{printable(name)} is out; the group key is of epoch {revoked.epoch} now")
+    if revoked.closed_now:
+        session.screen.note("the group was open and is closed now; who joins next needs a token or waits")
     if revoked.void_token:
         token = f"{revoked.void_token[:8]}…"
         session.screen.note(f"it knows the token by which it had joined: {token} is void; netctl token makes another")

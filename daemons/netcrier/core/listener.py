@@ -181,6 +181,11 @@ class Listener:
         return self.enrolled and self._reply_to is not None
 
     @property
+    def keyless(self) -> bool:
+        """Whether the node lacks the group key in force and several requests for it were for nothing."""
+        return self._renewal.unanswered
+
+    @property
     def behind(self) -> int:
         """Messages that the master has sent and that lack here."""
         return sum(self._gaps.behind(lane.lane, lane.mark) for lane in self.inbox.lanes)

@@ -100,7 +100,7 @@ class Trust:
 
     async def revoke(self, node: Node) -> Grant | None:
         """Shut a node out at once: row and key in one commit. The token by which it came, where others could use it
-        too, is void: whoever has the node has the token. Gives that token."""
+        too, is void: whoever has the node has the token. An open group is closed by that. Gives the token."""
         async with self._sending:
             row = replace(node.row, trust="revoked", approved=False)
             grant = self._speaker.admission.grants.get(row.token)

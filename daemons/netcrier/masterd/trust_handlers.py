@@ -98,8 +98,10 @@ class TrustHandlers:
         return Done()
 
     async def revoke(self, params: NodeRequest, _caller: Caller) -> Revoked:
+        keyring = self._app.speaker.keyring
+        was_open = keyring.keys.open
         void = await self._app.trust.revoke(named(self._app.speaker.roster, params.node))
-        return Revoked(epoch=self._app.speaker.keyring.keys.epoch, void_token=void.id.hex() if void else None)
+        return Revoked(epoch=keyring.keys.epoch, void_token=void.id.hex() if void else None, closed_now=was_open)
 
     async def make_token(self, params: TokenRequest, _caller: Caller) -> Token:
         if params.ttl is not None and params.ttl <= 0:

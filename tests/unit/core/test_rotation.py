@@ -223,6 +223,8 @@ def test_a_revoked_node_is_out_within_a_beacon_and_cannot_read_the_next_message(
     assert out.listener.refused["unknown epoch"] >= 1
     sealed = [data for data in net.sent[mark:] if read_front(data).kind not in (Kind.WELCOME, Kind.REKEY)]
     assert {epoch_of(data) for data in sealed} == {2}
+    net.run(10)
+    assert [node.listener.keyless for node in net.nodes] == [True, False, False]
 
 
 def test_a_revocation_makes_an_announced_key_worthless_that_the_node_already_has() -> None:

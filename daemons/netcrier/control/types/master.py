@@ -290,6 +290,8 @@ class Revoked(Struct, frozen=True, kw_only=True):
     """The epoch of the new key."""
     void_token: str | None = None
     """The hex id of the token by which it had joined, where others could use it too: it is void now."""
+    closed_now: bool = False
+    """Whether this call closed the group, which was open until now: the node could have joined again by another key."""
 
 
 class LackingNode(Struct, frozen=True, kw_only=True):

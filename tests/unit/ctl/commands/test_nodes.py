@@ -73,6 +73,8 @@ def test_a_node_is_shut_out_and_its_token_with_it(host: Host) -> None:
     ran = host.netctl("node", "revoke", "a")
     assert ran.out == "a is out; the group key is of epoch 4 now\n"
     assert "abababab… is void" in ran.err
+    host.answers("masterd", node_revoke=Revoked(epoch=4, closed_now=True))
+    assert "is closed now" in host.netctl("node", "revoke", "a").err
     host.answers("masterd", node_revoke=Revoked(epoch=5))
     assert host.netctl("node", "revoke", "a").err == ""
 

@@ -275,7 +275,7 @@ class Network:
     def _is_for(self, node: Node, to: Address | Audience | None) -> bool:
         if isinstance(to, Audience) or to is None:
             shared = to in (None, Audience.ALL, Audience.SHARED) and node not in self.unreached
-            return shared or (to is not Audience.SHARED and node.address in self.single)
+            return shared or (to is not Audience.SHARED and node.address in {*self.single, *self.master.reach.targets})
         return to == node.address
 
     @property

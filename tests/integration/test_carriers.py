@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -148,3 +150,52 @@ def test_a_listed_node_behind_a_router_is_reached_by_unicast(tmp_path: Path) -> 
         (row,) = here.master.call("nodes").rows
         assert (row.via, row.address) == ("unicast", "10.79.0.2")
         assert here.sequences("gate") == [1]
+
+
+NO_BROADCAST = """
+table ip deaf {
+    chain input {
+        type filter hook input priority 0;
+        meta pkttype broadcast drop
+    }
+}
+"""
+
+
+def test_a_node_that_broadcast_stops_reaching_is_served_by_unicast_until_it_is_reached_again(tmp_path: Path) -> None:
+    with Lab(["master", "node1", "node2"]) as lab:
+        here = Site(lab, tmp_path)
+        here.start_master()
+        for host in ("node1", "node2"):
+            here.start_node(host)
+        here.wait_enrolled()
+
+        def shown(host: str) -> tuple[str, str]:
+            (row,) = [row for row in here.master.call("nodes").rows if row.name == host]
+            return row.via, row.note
+
+        def keeps_sending(until: tuple[str, str], what: str) -> None:
+            number = itertools.count()
+
+            def sent() -> bool:
+                here.broadcast(b"%s %d" % (what.encode(), next(number)))
+                time.sleep(0.3)  # reports come with receipts: so many messages, so much evidence
+                return shown("node2") == until
+
+            eventually(sent, what)
+
+        assert shown("node2") == ("broadcast", "")
+        assert lab.run("node2", ["nft", "-f", "-"], text=NO_BROADCAST).returncode == 0
+        keeps_sending(("unicast", "broadcast does not reach it"), "node2 is served by unicast")
+        assert shown("node1") == ("broadcast", "")
+
+        here.master.kill()
+        here.master.start()
+        eventually(lambda: here.master_status().nodes.here == 2, "a new boot reaches it too")
+        received(here, b"after the restart", 2)
+        assert shown("node2")[0] == "unicast"
+
+        assert lab.run("node2", ["nft", "delete", "table", "ip", "deaf"]).returncode == 0
+        keeps_sending(("broadcast", ""), "node2 is reached again")
+        texts = [line["text"] for line in here.nodes["node2"].lines()]
+        assert texts == [line["text"] for line in here.nodes["node1"].lines()]

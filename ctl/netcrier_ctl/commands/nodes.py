@@ -60,8 +60,8 @@ def _cells(row: NodeRow, session: Session) -> list[str]:
     ]  # fmt: skip
     if session.options.verbose:
         cells += [row.trust or NONE, row.node]
-    note = _NOTES.get(row.state)
-    return [*cells, note.format(row.name or short_id(row.node))] if note else cells
+    note = _NOTES.get(row.state, "").format(row.name or short_id(row.node)) or row.note
+    return [*cells, note] if note else cells
 
 
 def _seen(row: NodeRow, now: float) -> str:

@@ -134,6 +134,10 @@ class NodeRow:
     starts: tuple[tuple[int, int, int], ...]
     token: bytes = b""
     """The id of the join token that let it in."""
+    port: int = 12345
+    """Where it was last heard from, beside `address`."""
+    single_us: int = 0
+    """Since when it is served one by one, as the shared carriers do not reach it; 0: they do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ class Node:
     """The newest beacon that an accepted report of this run has answered."""
     twin_at: float | None = None
     """When another machine with this identity was last heard."""
+    missed: int = 0
+    """Reports in a row that show that the shared carriers did not reach it; `found`: that they did."""
+    found: int = 0
+    called: int = 0
+    """How often it was called at the address in the store, since the master's start."""
     epoch: int = 0
     """The newest epoch of which a report has shown that the node has the key."""
 

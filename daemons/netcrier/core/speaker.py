@@ -42,6 +42,7 @@ from netcrier.core.pacing import BEACON_IDLE, FETCHING, few, receipt_window
 from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId, Questions
 from netcrier.core.rate import Rate
+from netcrier.core.reach import Reach
 from netcrier.core.rekeying import Rekeying
 from netcrier.core.repeats import Repeats
 from netcrier.core.replay import CounterWindow
@@ -163,6 +164,7 @@ class Speaker:
         self._out: list[Datagram] = []
         self._inquiries: list[Datagram] = []
         self._beacons = BeaconClock()
+        self.reach = Reach(self.roster, self._beacons)
         self._audit = Audit(me, self.id, self.roster)
         self._repeats = Repeats()
         self._transfers = Transfers(shelf, self.deliveries, parity)
@@ -305,6 +307,8 @@ class Speaker:
             self.roster.changed()
         else:
             self.roster.put(Node(row, self.me.agreement.agree(row.public)))
+        if row.single_us:
+            self.reach.settle()
 
     def admit(self, enrolling: Enrolling) -> None:
         """The row is committed: the node may know."""
@@ -315,6 +319,8 @@ class Speaker:
     def forget(self, node: Node) -> None:
         """Expect nothing more from this node."""
         self.roster.remove(node)
+        if node.row.single_us:
+            self.reach.settle()
         self._questions.forget(node.row.index)
         self._events.extend(self.deliveries.forget(node.row.index))
 
@@ -364,6 +370,12 @@ class Speaker:
         node, asked = self._from_node(got.data, decode_catch_up)
         self._fresh(node, asked.counter, node.address, got.now, got.now_us)
         return node.row.index, self._backlog(asked, node.row.index, got.now_us)
+
+    def inquire(self, now: float, now_us: int) -> None:
+        """Ask nodes and other masters what they have heard; only a master that does not speak does."""
+        _, data = self._beacon(now, now_us, asking=True)
+        audiences = (Audience.SINGLE, Audience.SHARED, Audience.MASTERS)
+        self._inquiries += [Datagram(data, to) for to in audiences]
 
     def next_event(self) -> MasterEvent | None:
         """What the shell has to keep or tell, in order."""
@@ -431,6 +443,8 @@ class Speaker:
             self._twins.refused(node, report.beacon_counter, sent is not None, got.now)
             raise
         self._twins.accepted(node, report.beacon_counter)
+        if self.reach.reported(node, report, got.now, got.now_us):
+            self._events.append(NodeChanged(node.row))
         if sent is not None:
             node.rtt = max(0.0, got.now - sent - report.held_us / 1e6)
         node.drops = report.drops
@@ -513,9 +527,7 @@ class Speaker:
         """Ask the nodes what they have heard; see what it has come to."""
         asks, settled = self.tenure.due(now)
         if asks:
-            _, data = self._beacon(now, now_us, asking=True)
-            audiences = (Audience.SINGLE, Audience.SHARED, Audience.MASTERS)
-            self._inquiries += [Datagram(data, to) for to in audiences]
+            self.inquire(now, now_us)
         self._settle(settled)
 
     def _settle(self, settled: StandingChanged | None) -> None:
@@ -555,7 +567,9 @@ class Speaker:
             raise DecodeError("replayed")
         if address is not None and node.address != address:
             node.address = address
-            node.row = replace(node.row, address=address[0], seen_us=now_us)
+            node.row = replace(node.row, address=address[0], port=address[1], seen_us=now_us)
+            if node.row.single_us:
+                self.reach.settle()
             self._events.append(NodeChanged(node.row))
         node.row = replace(node.row, seen_us=now_us)
         node.heard_at = now
@@ -607,9 +621,12 @@ class Speaker:
         return seal_down(kind, self.me.group, self.keyring.keys.epoch, self.keyring.sealing(), plaintext)
 
     def _say_beacon(self, now: float, now_us: int) -> None:
-        if self.serves_single:  # a beacon of its own: a report that names its counter tells which of the two was heard
+        calls = self.reach.calls(now)
+        if self.serves_single or self.reach.targets or calls:
+            # A beacon of its own: a report that names its counter tells which of the two was heard.
             counter, data = self._beacon(now, now_us)
             self._out.append(Datagram(data, Audience.SINGLE))
+            self._out.extend(Datagram(data, to) for to in calls)
             self._beacons.left(counter, now, single=True)
         counter, data = self._beacon(now, now_us)
         self._out.append(Datagram(data, Audience.SHARED))

@@ -1,7 +1,7 @@
 """How a node answers a master of its own that asks what it has heard, or that has lower numbers than another had.
 
-Each question is answered at most once, questions at most one a second, at an address that the beacon itself lists; so a
-recorded question that is replayed costs a datagram a second, to the master alone.
+Each question is answered at most once, at most one each TELL_EVERY, at an address that the beacon itself lists; so a
+recorded question that is replayed costs a few datagrams a second, to the master alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from netcrier.wire.header import up_key
 from netcrier.wire.kinds import Kind
 from netcrier.wire.tally import Tally, encode_tally
 
-TELL_EVERY: Final = 0.8
-"""Seconds; a master asks every 0.9."""
+TELL_EVERY: Final = 0.4
+"""Seconds; a master asks every 0.5 at the most."""
 SPREAD: Final = 0.4
 """Seconds over which nodes spread their answers."""
 

@@ -58,6 +58,7 @@ from netcrier.wire.multicast import ipv4_group, ipv6_group
 _log = logging.getLogger("netcrier.masterd")
 _COMMIT_EVERY = 0.020
 _PRUNE_EVERY = 600.0
+_ANSWERED_WITHIN = 0.6  # seconds in which nodes answer an inquiry: they spread over 0.4
 _AGAIN_AFTER = 0.1  # seconds from a new term to the new start: the answer to who asked for it leaves meanwhile
 
 _LIVE = frozenset({"interfaces", "carriers", "nodes", "keep_messages"})
@@ -241,6 +242,11 @@ class App:
         tenure = self.speaker.tenure
         if tenure.standing is Standing.LISTENING:
             await self._voice.listened()
+        elif not tenure.speaking:  # what was heard at the start may be old by now
+            for _ in range(2):  # nodes answer each question once, and either may be lost
+                self.speaker.inquire(asyncio.get_running_loop().time(), clock_us())
+                self._pump.flush()
+                await asyncio.sleep(_ANSWERED_WITHIN)
         return await self._begin_term()
 
     async def settle_receipts(self) -> None:
@@ -315,7 +321,10 @@ class App:
         self._event_log.sent(composed, size)
 
     def _ways(self, audience: Audience) -> tuple[Address, ...]:
-        return self.carriers.addresses(audience)
+        chosen = self.carriers.addresses(audience)
+        if audience not in (Audience.ALL, Audience.SINGLE):
+            return chosen
+        return (*chosen, *(to for to in self.speaker.reach.targets if to not in chosen))
 
     def _choose_carriers(self) -> None:
         found, group = interfaces(), self.speaker.me.group

@@ -31,14 +31,17 @@ from netcrier.control.types.master import (
 from netcrier.control.types.question import AnswerRow, PingRequest, QueryRequest
 from netcrier.control.types.shared import Body, BodyRequest, Done, Nothing
 from netcrier.core.delivery import HAVE, State
+from netcrier.core.reach import MISSED
 from netcrier.core.roster import Node
 from netcrier.errors import NotFoundError, UsageError
 from netcrier.ids import MessageId
+from netcrier.masterd.carriers import KINDS, MULTICAST6, UNICAST
 from netcrier.masterd.store import Outcome, Stored
 from netcrier.masterd.trust_handlers import TrustHandlers, named, seen
 from netcrier.runtime.naming import message_id
 from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.runtime.version import VERSION
+from netcrier.wire.limits import SINGLES_MAX
 
 if TYPE_CHECKING:
     from netcrier.masterd.app import App
@@ -100,6 +103,11 @@ def _warnings(app: App) -> list[str]:
     if not app.carriers.ways:
         found.append("no interface can broadcast or multicast and no node is listed: nothing is reached")
     found += [f"carriers: {reason}" for reason in app.carriers.lacking]
+    if beyond := app.speaker.reach.beyond:
+        found.append(
+            f"broadcast does not reach {beyond} more nodes than the {SINGLES_MAX} that are served one by one:"
+            " list them (nodes), or give their network a carrier that reaches it"
+        )
     if app.store_error:
         found.append(f"{app.store_error}: broadcasts are refused")
     if app.port.buffer < RECEIVE_BUFFER:
@@ -174,6 +182,18 @@ def _rate(app: App) -> SendRate:
     )
 
 
+def _via(app: App, node: Node) -> str:
+    """The carrier that reaches the node, as far as its reports and its address tell."""
+    kinds = {way.kind for way in app.carriers.ways}
+    listed = any(way.kind == UNICAST and way.address[0] == node.row.address for way in app.carriers.ways)
+    shared = kinds - {UNICAST}
+    if node.row.single_us or node.missed >= MISSED or (listed and not node.found):
+        return UNICAST
+    if ":" in node.row.address and MULTICAST6 in shared:
+        return MULTICAST6
+    return next((kind for kind in KINDS if kind in shared), UNICAST)
+
+
 def _roster_row(app: App, node: Node) -> NodeRow:
     row = node.row
     outstanding = sum(row.index in delivery.outstanding for delivery in app.speaker.deliveries)
@@ -185,9 +205,8 @@ def _roster_row(app: App, node: Node) -> NodeRow:
         seen=seen(node),
         rtt_ms=None if node.rtt is None else round(node.rtt * 1000, 3),
         behind=outstanding,
-        via=next(
-            (w.kind for w in app.carriers.ways if w.kind == "unicast" and w.address[0] == row.address), "broadcast"
-        ),
+        via=_via(app, node),
+        note="broadcast does not reach it" if row.single_us or node.missed >= MISSED else "",
         tags=dict(row.tags),
         trust=row.trust,
     )

@@ -167,3 +167,7 @@ TERM_CLAIM_MAX: Final = 1000
 
 NEIGHBOURS_MAX: Final = 16
 """Masters of other groups that are counted. Beyond, they are not counted."""
+
+SINGLES_MAX: Final = 64
+"""Nodes that are served one by one because no shared carrier reaches them: each costs a datagram for every one that all
+get. Beyond, they are repaired as they ask; status says how many."""

@@ -112,9 +112,9 @@ def test_a_question_is_answered_once_however_often_it_is_replayed() -> None:
     before = len(net.risen)
     for _ in range(50):
         net.inject(question, net.nodes[0])
-        net.run(TELL_EVERY / 10)
+        net.run(TELL_EVERY / 5)
     tallies = [data for data in net.risen[before:] if read_front(data).kind is Kind.TALLY]
-    assert len(tallies) <= 6
+    assert 2 <= len(tallies) <= 12
 
 
 def test_strangers_are_not_believed_and_a_flood_of_tallies_is_bounded() -> None:

@@ -216,6 +216,8 @@ class NodeRow(Struct, frozen=True, kw_only=True):
     """Its tags."""
     trust: str = ""
     """`token`, `first-use`, `approved`, `waiting` or `revoked`."""
+    note: str = ""
+    """What is to be known of the way to it, or empty."""
 
 
 class Nodes(Struct, frozen=True):

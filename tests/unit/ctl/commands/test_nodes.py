@@ -34,6 +34,16 @@ def test_nodes_are_a_table_with_the_next_step_where_something_waits(host: Host) 
     assert lines[3].endswith("  waits to be let in: netctl node approve new\\x1b[2J")
 
 
+def test_a_node_that_broadcast_does_not_reach_says_so(host: Host) -> None:
+    gate = NodeRow(
+        node="dd" * 16, name="gate-1", address="10.9.0.2", state="here", seen=NOW - 1, rtt_ms=4.1, via="unicast",
+        tags={"role": "gateway"}, note="broadcast does not reach it",
+    )  # fmt: skip
+    host.answers("masterd", nodes=Nodes([gate]))
+    line = host.netctl("nodes").out.splitlines()[1]
+    assert line == "gate-1  10.9.0.2  now   4.1 ms       0  unicast  role=gateway  broadcast does not reach it"
+
+
 def test_only_those_away(host: Host) -> None:
     host.answers("masterd", nodes=Nodes([HERE, AWAY]))
     shown = json.loads(host.netctl("nodes", "--away", "--json").out)

@@ -1,13 +1,14 @@
 # make demo   makes .venv, builds, and shows the whole on a private network
 # make test   makes .venv and runs every check and every test
 # make beds   installs it on a booted systemd and runs the images, in namespaces of its own; as root
+# make bench-analyzer [SPREAD=…/spread.py]   conn.log beside softflowd, nfpcapd and NFStream; some minutes
 # make install [DESTDIR=…] [PREFIX=/opt/netcrier] [BINDIR=/usr/local/bin]; make uninstall takes it away, not the data
 
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := setup.cfg setup.py pyproject.toml $(foreach kind,pyx pxd pxi,$(wildcard daemons/netcrier/analyzerd/engine/*.$(kind)))
 
-.PHONY: demo test check smoke beds install uninstall clean need-demo need-test
+.PHONY: demo test check smoke beds bench-analyzer install uninstall clean need-demo need-test
 
 demo: need-demo .venv/installed
 	$(BIN)/netctl demo
@@ -28,6 +29,9 @@ smoke: .venv/installed-for-tests
 beds:
 	tests/beds/systemd.sh
 	tests/beds/containers.sh
+
+bench-analyzer: .venv/installed-for-tests
+	$(BIN)/python -m tests.bench.analyzer $(if $(SPREAD),--spread $(SPREAD))
 
 install:
 	packaging/install.sh

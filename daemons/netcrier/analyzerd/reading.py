@@ -83,7 +83,11 @@ def main(argv: list[str]) -> int:
     try:
         if unknown:
             raise ConfigError(f"no such log: {', '.join(unknown)} (there are: {', '.join(engine.LOGS)})")
-        kernel = engine.new_kernel(checksums=engine.Checksums[flags.checksums.upper()], interim=flags.interim)
+        kernel = engine.new_kernel(
+            checksums=engine.Checksums[flags.checksums.upper()],
+            interim=flags.interim,
+            logs=tuple(wanted),
+        )
         sources, others = file.captures(flags.read)
         for path in others:
             _complain(f"{path}: passed over: no capture")
@@ -113,7 +117,8 @@ class Run:
             for path in paths:
                 if not self._one(path):
                     status = EXIT_FAILED
-            self._kernel.flush()
+            while self._kernel.flush(part=True):
+                self._put(batches(self._kernel))
             self._put(batches(self._kernel))
         except KeyboardInterrupt:
             status = EXIT_INTERRUPTED

@@ -14,16 +14,23 @@ cdef uint32_t ones(Kernel self, Py_ssize_t at, Py_ssize_t size, uint32_t start) 
     """
     cdef Py_ssize_t stop = at + size, word = (at + 7) >> 3, last = stop >> 3, i, head
     cdef uint64_t low = 0, high = 0, value
+    cdef const uint64_t[::1] words
     if last > self.words.shape[0]:
         last = self.words.shape[0]
     head = min(word << 3, stop)
     for i in range(at, head):
         low += <uint64_t>self.octets[i] << ((i & 1) << 3)
     if word < last:
-        for i in range(word, last):
-            value = self.words[i]
-            low += value & 0xFFFFFFFFU
-            high += value >> 32
+        if last - word < WORDS_MANY:
+            for i in range(word, last):
+                value = self.words[i]
+                low += value & 0xFFFFFFFFU
+                high += value >> 32
+        else:
+            words = self.words[word:last]  # its own bounds are the loop's, so the compiler sums several at a time
+            for i in range(words.shape[0]):
+                low += words[i] & 0xFFFFFFFFU
+                high += words[i] >> 32
         head = last << 3
     for i in range(head, stop):
         low += <uint64_t>self.octets[i] << ((i & 1) << 3)

@@ -7,6 +7,7 @@ cdef extern from *:
         return (unsigned long long)product ^ (unsigned long long)(product >> 64);
     }
     """
+    void fetch_ahead "__builtin_prefetch"(const void* place) noexcept nogil
     uint64_t mix "netcrier_mix"(uint64_t a, uint64_t b) noexcept nogil
 
 cdef inline uint64_t halves(uint64_t value) noexcept nogil:
@@ -66,9 +67,15 @@ cdef int base62(uint32_t a, uint32_t b, uint32_t c, char* out) noexcept nogil:
 cdef inline uint32_t turn(uint32_t value, int bits) noexcept nogil:
     return (value << bits) | (value >> (32 - bits))
 
+cdef inline uint32_t widen(uint32_t* w, int i) noexcept nogil:
+    """The next word of the schedule, in a window of the last 16."""
+    if i >= 16:
+        w[i & 15] = turn(w[(i - 3) & 15] ^ w[(i - 8) & 15] ^ w[(i - 14) & 15] ^ w[i & 15], 1)
+    return w[i & 15]
+
 cdef void sha1_block(const uint8_t* block, uint32_t* h) noexcept nogil:
     """FIPS 180-4, one block from the initial state: enough for the at most 40 bytes of a community id."""
-    cdef uint32_t[80] w
+    cdef uint32_t[16] w
     cdef uint32_t a = 0x67452301, b = 0xEFCDAB89U, c = 0x98BADCFEU, d = 0x10325476, e = 0xC3D2E1F0U, t
     cdef int i
     for i in range(16):
@@ -76,18 +83,17 @@ cdef void sha1_block(const uint8_t* block, uint32_t* h) noexcept nogil:
             (<uint32_t>block[4 * i] << 24) | (<uint32_t>block[4 * i + 1] << 16)
             | (<uint32_t>block[4 * i + 2] << 8) | block[4 * i + 3]
         )
-    for i in range(16, 80):
-        w[i] = turn(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1)
-    for i in range(80):
-        if i < 20:
-            t = ((b & c) | (~b & d)) + 0x5A827999
-        elif i < 40:
-            t = (b ^ c ^ d) + 0x6ED9EBA1
-        elif i < 60:
-            t = ((b & c) | (b & d) | (c & d)) + 0x8F1BBCDCU
-        else:
-            t = (b ^ c ^ d) + 0xCA62C1D6U
-        t = t + turn(a, 5) + e + w[i]
+    for i in range(20):
+        t = (d ^ (b & (c ^ d))) + 0x5A827999 + turn(a, 5) + e + widen(w, i)
+        e, d, c, b, a = d, c, turn(b, 30), a, t
+    for i in range(20, 40):
+        t = (b ^ c ^ d) + 0x6ED9EBA1 + turn(a, 5) + e + widen(w, i)
+        e, d, c, b, a = d, c, turn(b, 30), a, t
+    for i in range(40, 60):
+        t = ((b & c) | (d & (b | c))) + 0x8F1BBCDCU + turn(a, 5) + e + widen(w, i)
+        e, d, c, b, a = d, c, turn(b, 30), a, t
+    for i in range(60, 80):
+        t = (b ^ c ^ d) + 0xCA62C1D6U + turn(a, 5) + e + widen(w, i)
         e, d, c, b, a = d, c, turn(b, 30), a, t
     h[0] = a + 0x67452301
     h[1] = b + 0xEFCDAB89U

@@ -18,13 +18,19 @@ cdef inline uint32_t word32(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogi
     return ((value & 0xFF) << 24) | ((value & 0xFF00) << 8) | ((value >> 8) & 0xFF00) | (value >> 24)
 
 cdef Py_ssize_t pcap_records(Kernel self, Py_ssize_t at, Py_ssize_t end, int link, int64_t unit) except -1 nogil:
-    cdef uint32_t have, size
+    cdef uint32_t have, size, number = 0
     cdef int64_t time
+    cdef Py_ssize_t front = at
+    cdef bint ahead = link == 1 and self.used > AHEAD_FROM
+    memset(self.ahead, 0, sizeof(self.ahead))
     while end - at >= 16 and not full(self):
         have = word32(self, at + 8)
         size = word32(self, at + 12)
         if have > RECORD_MOST or have > end - at - 16:
             break
+        if ahead:
+            look_ahead(self, &front, end, number)
+            number += 1
         time = <int64_t>word32(self, at) * SECOND + <int64_t>word32(self, at + 4) * unit
         one_frame(self, at + 16, have, max(have, size), time, link, 0)
         at += 16 + <Py_ssize_t>have

@@ -137,7 +137,7 @@ cdef int follow_udp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
         c.service = NETCRIER
     count_in(self, c, e, p)
     if first and c.orig.packets and c.resp.packets:
-        rehang(self, slot)
+        changed(self, slot)
     return 0
 
 cdef int follow_other(Kernel self, uint32_t slot, Conversation* c, bint from_orig, Packet* p) noexcept nogil:
@@ -158,5 +158,5 @@ cdef int follow_other(Kernel self, uint32_t slot, Conversation* c, bint from_ori
             return 0
     count_in(self, c, e, p)
     if first and c.orig.packets and c.resp.packets:
-        rehang(self, slot)
+        changed(self, slot)
     return 0

@@ -14,6 +14,7 @@ from libc.string cimport memcpy, memset, strlen
 
 include "shapes.pxi"
 include "oddities.pxi"
+include "memory.pxi"
 include "digest.pxi"
 include "verdict.pxi"
 
@@ -34,8 +35,11 @@ cdef enum:
     FRAGMENT_HEADER = 512           # room for the header before a datagram's payload
     FRAGMENT_ROOM = 66048           # FRAGMENT_HEADER + 65535, rounded up
     LINE_MOST = 4096                # the longest line but for its history
-    OUT_FULL = 1048576              # lines to hand over before the walk goes on
+    OUT_FULL = 262144               # lines to hand over before the walk goes on
     RECORD_MOST = 262144            # a longer pcap record is taken for a broken file (tcpdump's limit)
+    WORDS_MANY = 16                 # from so many on a sum is worth a view of its own
+    AHEAD = 8                       # packets that are looked at before their turn; a power of two
+    AHEAD_FROM = 16384              # conversations: with fewer the caches hold them
     INTERFACES = 256                # of one pcapng section
 
 ctypedef struct Datagram:
@@ -90,7 +94,9 @@ cdef class Kernel:
     cdef Pair* pairs
     cdef Said* said
     cdef Lines[LOGS] logs
+    cdef bint[LOGS] wants
     cdef Level[TUNNELS_DEEP] levels
+    cdef uint32_t[AHEAD] ahead
     cdef Oddity[ODDS] oddities
     cdef Datagram* datagrams
     cdef uint8_t* server_tcp
@@ -103,7 +109,7 @@ cdef class Kernel:
     cdef int64_t interim
     cdef Py_ssize_t limit, reach
     cdef int checksums, depth
-    cdef bint iso, reassembled, wants_lines, big, unchecked
+    cdef bint iso, reassembled, big, unchecked
     cdef uint32_t hardware_vlan, interface_count
     cdef int[INTERFACES] interface_link
     cdef uint64_t[INTERFACES] interface_resolution
@@ -113,7 +119,7 @@ cdef class Kernel:
     cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, sides_lost, datagrams_lost, over_budget
 
     def __cinit__(
-        self, *, bytes seed, int checksums=0, uint32_t most=1000000, bint lines=True, bytes interface=b"",
+        self, *, bytes seed, int checksums=0, uint32_t most=1000000, tuple logs=LOG_NAMES, bytes interface=b"",
         bint iso=False, int interim=0, tcp_ports=(), udp_ports=(),
     ):
         cdef uint32_t i
@@ -125,7 +131,8 @@ cdef class Kernel:
         self.seed_c = int.from_bytes(seed[16:], "little")
         self.most = most
         self.checksums = checksums
-        self.wants_lines = lines
+        for i in range(LOGS):
+            self.wants[i] = LOG_NAMES[i] in logs
         self.iso = iso
         self.interim = interim * SECOND
         memset(self.interface, 0, 64)
@@ -137,8 +144,8 @@ cdef class Kernel:
         self.tcp_idle = self.fragment_idle = 300 * SECOND
         self.mask = 4095
         self.sides_most = SIDES_LEAST + most // 2
-        self.slab = <Conversation*>calloc(most, sizeof(Conversation))
-        self.cells = <Cell*>malloc((self.mask + 1) * sizeof(Cell))
+        self.slab = <Conversation*>wide_pages(<size_t>most * sizeof(Conversation))
+        self.cells = <Cell*>wide_pages((self.mask + 1) * sizeof(Cell))
         self.buckets = <uint32_t*>malloc(WORTHS * BUCKETS * sizeof(uint32_t))
         self.pieces = <Piece*>calloc(PIECES, sizeof(Piece))
         self.sides = <Side*>calloc(self.sides_most, sizeof(Side))
@@ -256,14 +263,17 @@ cdef class Kernel:
                 self.now = now
                 turn_wheel(self)
 
-    def flush(self):
-        """Write every conversation that is held, as at the end of a file or of the program."""
-        cdef int worth
+    def flush(self, *, bint part=False):
+        """Write every conversation that is held, as at the end of a file or of the program.
+
+        With `part`: until lines are to be taken; whether there is more.
+        """
         cdef uint32_t i
         with nogil:
             for i in range(WORTHS * BUCKETS):
-                while self.buckets[i] != NOWHERE:
+                while self.buckets[i] != NOWHERE and not (part and full(self)):
                     finish(self, self.buckets[i])
+        return self.used > 0
 
     def take(self, str log="conn"):
         """The lines of a log of engine.LOGS written since the last call, whole ones."""
@@ -316,6 +326,7 @@ include "follow.pxi"
 include "tcp.pxi"
 include "sequence.pxi"
 include "table.pxi"
+include "ahead.pxi"
 include "sides.pxi"
 include "text.pxi"
 include "odd.pxi"

@@ -7,7 +7,7 @@ cdef int write_line(Kernel self, uint32_t slot, bint partial) noexcept nogil:
     cdef const Conversation* c = &self.slab[slot]
     cdef Lines* o = &self.logs[CONN_LOG]
     cdef uint64_t sent = end_bytes(c, &c.orig, &c.resp), received = end_bytes(c, &c.resp, &c.orig)
-    if not self.wants_lines or not room_for_line(o):
+    if not self.wants[CONN_LOG] or not room_for_line(o):
         return 0
     o.count += 1
     text(o, b'{"ts":')

@@ -20,9 +20,14 @@ cdef bint unsaid(
     Kernel self, int which, uint64_t src_hi, uint64_t src_lo, uint64_t dst_hi, uint64_t dst_lo, uint64_t ports
 ) noexcept nogil:
     """Whether the oddity is to be written. Ends of all zeros mean: of no packet that could be read."""
-    cdef int scope = self.oddities[which].scope
-    cdef bint by_host = (scope == HOST or scope == NOTED) and (src_hi | src_lo) != 0
-    cdef uint64_t key = mix(src_lo ^ self.seed_b, (src_hi ^ self.seed_c) + self.oddities[which].same * 0x9E3779B97F4A7C15ULL)
+    cdef int scope
+    cdef bint by_host
+    cdef uint64_t key
+    if not self.wants[WEIRD_LOG]:
+        return False
+    scope = self.oddities[which].scope
+    by_host = (scope == HOST or scope == NOTED) and (src_hi | src_lo) != 0
+    key = mix(src_lo ^ self.seed_b, (src_hi ^ self.seed_c) + self.oddities[which].same * 0x9E3779B97F4A7C15ULL)
     if not by_host:
         key = mix(key ^ dst_lo, (dst_hi ^ self.seed_a) + ports)
     return not said_before(self, key | 1, 600 * SECOND if scope == EVERY else 86400 * SECOND)
@@ -32,7 +37,7 @@ cdef int odd_line(
     const char* before_number, int64_t number, const char* between, int64_t second,
 ) noexcept nogil:
     cdef Lines* o = &self.logs[WEIRD_LOG]
-    if not self.wants_lines or not room_for_line(o):
+    if not self.wants[WEIRD_LOG] or not room_for_line(o):
         return 0
     o.count += 1
     text(o, b'{"ts":')

@@ -34,11 +34,20 @@ cdef inline bint same(Kernel self, const Conversation* c, const Packet* p) noexc
         and c.resp_port == p.src_port and c.orig_hi == p.dst_hi and c.resp_hi == p.src_hi
     )
 
+cdef inline int fetch(const Conversation* c) noexcept nogil:
+    """Ask for all of its cache lines at once: one wait instead of five."""
+    cdef int i
+    for i in range(5):
+        fetch_ahead(<const char*>c + 64 * i)
+    return 0
+
 cdef inline uint32_t find(Kernel self, Packet* p, uint32_t tag) noexcept nogil:
     cdef uint32_t at = tag & self.mask
     while self.cells[at].slot != NOWHERE:
-        if self.cells[at].tag == tag and same(self, &self.slab[self.cells[at].slot], p):
-            return self.cells[at].slot
+        if self.cells[at].tag == tag:
+            fetch(&self.slab[self.cells[at].slot])
+            if same(self, &self.slab[self.cells[at].slot], p):
+                return self.cells[at].slot
         at = (at + 1) & self.mask
     return NOWHERE
 
@@ -48,7 +57,7 @@ cdef int index(Kernel self, uint32_t tag, uint32_t slot) noexcept nogil:
     cdef uint32_t i, mask
     if self.used * 8 >= (self.mask + 1) * 5 and self.mask < 0x7FFFFFFF:
         mask = self.mask * 2 + 1
-        wider = <Cell*>malloc(<size_t>(mask + 1) * sizeof(Cell))
+        wider = <Cell*>wide_pages(<size_t>(mask + 1) * sizeof(Cell))
         if wider != NULL:
             memset(wider, 0xFF, <size_t>(mask + 1) * sizeof(Cell))
             for i in range(self.mask + 1):
@@ -149,6 +158,14 @@ cdef int unhang(Kernel self, uint32_t slot) noexcept nogil:
 cdef int rehang(Kernel self, uint32_t slot) noexcept nogil:
     unhang(self, slot)
     return hang(self, slot)
+
+cdef inline int changed(Kernel self, uint32_t slot) noexcept nogil:
+    """To another bucket where it must: it is worth something else now, or due before its bucket comes up."""
+    cdef const Conversation* c = &self.slab[slot]
+    cdef int64_t comes = self.turned + ((c.bucket - self.turned) & (BUCKETS - 1))
+    if c.bucket // BUCKETS != worth_of(self, c) or due(self, c) // self.tick < comes:
+        rehang(self, slot)
+    return 0
 
 cdef int turn_wheel(Kernel self) noexcept nogil:
     """Write what is due by self.now; move what lives on."""

@@ -82,7 +82,7 @@ cdef int follow_tcp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
         close(self, c, e, o)
     count_in(self, c, e, p)
     if c.orig.state != orig_state or c.resp.state != resp_state or c.flags != flags:
-        rehang(self, slot)
+        changed(self, slot)
     return 0
 
 cdef int syn_oddities(Kernel self, Conversation* c, const Packet* p) noexcept nogil:

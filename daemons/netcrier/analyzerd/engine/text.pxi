@@ -6,15 +6,25 @@ cdef inline int text(Lines* o, const char* letters) noexcept nogil:
     o.written += n
     return 0
 
+cdef const char* HUNDRED = (
+    b"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+    b"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+)
+
 cdef inline int number_text(Lines* o, uint64_t value) noexcept nogil:
     cdef char[20] digits
     cdef int n = 20
-    while True:
+    if value < 10:
+        o.data[o.written] = 48 + <char>value
+        o.written += 1
+        return 0
+    while value >= 10:
+        n -= 2
+        memcpy(&digits[n], HUNDRED + 2 * (value % 100), 2)
+        value //= 100
+    if value:
         n -= 1
-        digits[n] = 48 + <char>(value % 10)
-        value //= 10
-        if value == 0:
-            break
+        digits[n] = 48 + <char>value
     memcpy(o.data + o.written, &digits[n], 20 - n)
     o.written += 20 - n
     return 0
@@ -23,7 +33,6 @@ cdef int time_text(Lines* o, int64_t nanoseconds) noexcept nogil:
     """Seconds with six places, rounded."""
     cdef uint64_t micro
     cdef uint64_t rest
-    cdef int i
     if nanoseconds < 0:
         o.data[o.written] = c"-"
         o.written += 1
@@ -32,9 +41,9 @@ cdef int time_text(Lines* o, int64_t nanoseconds) noexcept nogil:
     number_text(o, micro // 1000000)
     rest = micro % 1000000
     o.data[o.written] = c"."
-    for i in range(6):
-        o.data[o.written + 6 - i] = 48 + <char>(rest % 10)
-        rest //= 10
+    memcpy(o.data + o.written + 1, HUNDRED + 2 * (rest // 10000), 2)
+    memcpy(o.data + o.written + 3, HUNDRED + 2 * (rest // 100 % 100), 2)
+    memcpy(o.data + o.written + 5, HUNDRED + 2 * (rest % 100), 2)
     o.written += 7
     return 0
 

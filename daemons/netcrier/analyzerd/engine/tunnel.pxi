@@ -175,7 +175,7 @@ cdef int tunnel_line(
 ) noexcept nogil:
     """A line of tunnel.log, of a pair or of a conversation."""
     cdef Lines* o = &self.logs[TUNNEL_LOG]
-    if not self.wants_lines or not room_for_line(o):
+    if not self.wants[TUNNEL_LOG] or not room_for_line(o):
         return 0
     o.count += 1
     text(o, b'{"ts":')

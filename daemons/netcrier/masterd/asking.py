@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from netcrier.control.types.question import AnswerRow
 from netcrier.core.questions import Over, QuestionId, Reply
 from netcrier.errors import NotFoundError, UsageError
-from netcrier.wire.handled import Code
+from netcrier.wire.handled import Code, words
 from netcrier.wire.limits import NAME_MAX
 from netcrier.wire.selector import facts_of, parse_selector
 
@@ -20,26 +20,6 @@ if TYPE_CHECKING:
     from netcrier.core.speaker import Speaker
 
 TIMEOUT_MOST: Final = 3600.0
-_REASONS: Final = {
-    Code.NO_HANDLER: "no such handler",
-    Code.TIMED_OUT: "timed out",
-    Code.NOT_TRUSTED: "trusts its master by first use only",
-    Code.BUSY: "too many handlers run",
-    Code.UNSAFE: "the handler's file or folder is not root's alone",
-    Code.FAILED: "the handler could not be started",
-    Code.UNCERTAIN: "the node ended while it ran",
-}
-
-
-def reason(code: int) -> str:
-    """A code in words; empty for success."""
-    if code in _REASONS:
-        return _REASONS[Code(code)]
-    if code >= Code.NO_HANDLER:
-        return f"code {code}"
-    if code >= Code.SIGNALLED:
-        return f"signal {code - Code.SIGNALLED}"
-    return f"exit {code}" if code else ""
 
 
 class Asking:
@@ -100,7 +80,7 @@ def _row(node: Node, reply: Reply | None) -> AnswerRow:
         address=row.address,
         state=state,
         code=code,
-        reason="" if code is None else reason(code),
+        reason="" if code is None else words(code),
         output=reply.output if reply else b"",
         size=reply.size if reply else 0,
         after_ms=round(reply.after * 1000, 3) if reply else None,

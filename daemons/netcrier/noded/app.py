@@ -9,7 +9,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,16 +118,18 @@ class App:
         self.hearing = membership.Membership(self.port)
         self._hear()
         self._watch = Watch(self._hear)
+        self.handling = Handling(
+            config.handlers, self.place.runtime_dir, lambda: self.listener, self._begun,
+            asyncio.get_running_loop().time, self.journal, self.writer, self._tell, self._store_failed,
+        )  # fmt: skip
         self._pump = Pump(self.listener, self.port, _nobody, self._settle, self.listener.pause)
-        loop = asyncio.get_running_loop()
-        self._handling = Handling(
-            config.handlers, self.place.runtime_dir, lambda: self.listener, self._begun, loop.time
-        )
+        self.handling.messages.wake()
         self._spawn(self._keep_log())
         _log.info("node %s listens on UDP %d", self.listener.id.hex()[:8], config.port)
 
     async def stop(self) -> None:
-        """Finish the commit that runs; nothing else is pending."""
+        """Finish the commit that runs, and within a bound the handlers; nothing else is pending."""
+        await self.handling.messages.stop()
         self._pump.close()
         self._watch.close()
         for task in self._tasks:
@@ -183,15 +185,16 @@ class App:
             self._carry_out(event)
         listener.kernel_drops(self.port.drops)
         while (batch := listener.take_batch()) is not None:
+            handled = self.handling.expects(listener.pin)
             if not self.writer.quick:
-                self._spawn(self._commit(batch), "commit")
+                self._spawn(self._commit(batch, handled), "commit")
                 return
             try:
-                written = self.writer.at_once(self._store, batch)
+                stored = self.writer.at_once(self._store, batch, handled)
             except StoreError as error:
                 self._not_committed(batch, error)
             else:
-                self._done(batch, written)
+                self._done(batch, *stored)
 
     def _carry_out(self, event: NodeEvent) -> None:
         match event:
@@ -239,7 +242,7 @@ class App:
         self._pump.flush()
 
     async def _answer(self, asked: Asked) -> None:
-        ran = await self._handling.question(asked)
+        ran = await self.handling.question(asked)
         self.listener.answer(asked.question, ran.code, ran.output, ran.size, asyncio.get_running_loop().time())
         self._pump.flush()
 
@@ -253,29 +256,36 @@ class App:
             self._store_failed(error)
             return False
 
-    async def _commit(self, batch: Batch) -> None:
+    async def _commit(self, batch: Batch, handled: bool) -> None:
         try:
-            written = await self.writer.run(self._store, batch)
+            stored = await self.writer.run(self._store, batch, handled)
         except StoreError as error:
             self._not_committed(batch, error)
         else:
-            self._done(batch, written)
+            self._done(batch, *stored)
         self._pump.flush()
 
-    def _done(self, batch: Batch, written: list[Entry]) -> None:
+    def _done(self, batch: Batch, busy: list[Untold], written: list[Entry]) -> None:
         self.store_error = ""
-        self.listener.committed(batch, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self.listener.committed(batch, now)
+        if busy:
+            self.listener.tell(busy, now)
         self._logged(written)
 
     def _not_committed(self, batch: Batch, error: StoreError) -> None:
         self._store_failed(error)
         self.listener.failed(batch, asyncio.get_running_loop().time())
 
-    def _store(self, batch: Batch) -> list[Entry]:
+    def _store(self, batch: Batch, handled: bool) -> tuple[list[Untold], list[Entry]]:
         pin = self.listener.pin
         assert pin
-        self.journal.commit(batch, master_id(pin.signing_key), pin.trust)
-        return self._message_log.catch_up()
+        busy = self.journal.commit(batch, master_id(pin.signing_key), pin.trust, handled)
+        return busy, self._message_log.catch_up()
+
+    def _tell(self, untold: Sequence[Untold]) -> None:
+        self.listener.tell(untold, asyncio.get_running_loop().time())
+        self._pump.flush()
 
     def _logged(self, written: list[Entry]) -> None:
         self.log_full = self._json_log.full
@@ -288,6 +298,7 @@ class App:
                 self.listener.delivered(lane.lane, lane.mark, now)
         arrived, self.arrived = self.arrived, asyncio.Event()
         arrived.set()
+        self.handling.messages.wake()
 
     async def _keep_log(self) -> None:
         """Bring the log up to the journal once its disk has room again."""

@@ -22,9 +22,11 @@ class HandlersSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     memory_mib: Annotated[int, msgspec.Meta(ge=16, le=65536)] = 512
     """Address space of each of its processes, MiB."""
     running: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
-    """How many run at a time."""
+    """How many run at a time for questions; for messages one more of each lane."""
     waiting: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 64
-    """How many wait for a place; a question beyond is answered with `busy`."""
+    """How many questions wait for a place; one beyond is answered with `busy`."""
+    idempotent: list[Name] = []
+    """Names of message handlers that are begun again where noded ended while they ran: running twice does no harm."""
     first_use: bool = False
     """Whether handlers run for a master that no join token named: the first one that was heard."""
 

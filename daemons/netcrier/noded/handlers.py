@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from netcrier.control.server import Caller
 from netcrier.control.types.node import (
     FollowRequest,
+    HandlerFailure,
+    HandlersAtWork,
     Joined,
     JoinRequest,
     LastReceived,
@@ -22,11 +24,13 @@ from netcrier.control.types.shared import Body, BodyRequest, Nothing
 from netcrier.core.listener import Listener
 from netcrier.errors import NotFoundError
 from netcrier.noded.journal import Entry
+from netcrier.noded.message_runs import MessageRuns
 from netcrier.noded.trust import pin_of
 from netcrier.runtime.naming import message_id
 from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.runtime.version import VERSION
 from netcrier.wire.envelope import master_id
+from netcrier.wire.handled import words
 
 if TYPE_CHECKING:
     from netcrier.noded.app import App
@@ -60,6 +64,12 @@ def _row(entry: Entry, most: int) -> ReceivedRow:
     )
 
 
+def _at_work(runs: MessageRuns) -> HandlersAtWork:
+    last = runs.last_failure
+    failure = HandlerFailure(last.handler, last.message, last.code, words(last.code), last.at) if last else None
+    return HandlersAtWork(running=runs.running, waiting=runs.waiting, failures=runs.failures, last_failure=failure)
+
+
 def _warnings(app: App) -> list[str]:
     listener, found = app.listener, []
     if listener.open:
@@ -76,7 +86,7 @@ def _warnings(app: App) -> list[str]:
         found.append(f"the kernel dropped {app.port.drops} datagrams for want of buffer; they are repaired")
     for (group, index), error in app.hearing.failed.items():
         found.append(f"multicast group {group} cannot be joined on interface {index}: {error.strerror}")
-    return found
+    return found + app.handling.warnings()
 
 
 class Handlers:
@@ -101,6 +111,7 @@ class Handlers:
             last=LastReceived(str(last.id), last.received_us / 1e6) if last else None,
             received=self._app.journal.newest,
             behind=listener.behind,
+            handlers=_at_work(self._app.handling.messages),
             counters={"received": listener.received, "kernel drops": self._app.port.drops, **listener.refused},
             warnings=_warnings(self._app),
         )

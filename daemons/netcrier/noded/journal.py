@@ -20,9 +20,12 @@ from netcrier.core.listener import Membership
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId
+from netcrier.noded.run_book import SCHEMA as RUN_SCHEMA
+from netcrier.noded.run_book import Due, RunBook
 from netcrier.runtime.store import Transaction, open_database
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import Digest
+from netcrier.wire.handled import Code
 from netcrier.wire.report import Outcome, Told
 
 _SCHEMA = """
@@ -31,7 +34,7 @@ CREATE TABLE IF NOT EXISTS lane(
     master BLOB, lane INTEGER, term INTEGER, mark INTEGER, chain BLOB, PRIMARY KEY(master, lane));
 CREATE TABLE IF NOT EXISTS message(
     master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, n INTEGER UNIQUE, digest BLOB, body BLOB,
-    sent_us INTEGER, received_us INTEGER, trust TEXT, told INTEGER, last INTEGER,
+    sent_us INTEGER, received_us INTEGER, trust TEXT, told INTEGER, last INTEGER, selector TEXT, ttl_ms INTEGER,
     PRIMARY KEY(master, term, lane, sequence));
 CREATE TABLE IF NOT EXISTS outcome(
     master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, told INTEGER, code INTEGER,
@@ -63,6 +66,8 @@ class Entry:
     trust: str
     told: Told | None = None
     last: int = 0
+    selector: str = ""
+    ttl_ms: int = 0
 
 
 def _row(master: MasterId, trust: str, arrival: Arrival) -> tuple[bytes | int | str | None, ...]:
@@ -70,21 +75,38 @@ def _row(master: MasterId, trust: str, arrival: Arrival) -> tuple[bytes | int | 
     message, withheld = arrival.message, arrival.withheld
     return (
         master, message.head.term, message.lane, message.sequence, arrival.digest, b"" if withheld else message.body,
-        message.sent_us, arrival.received_us, trust, withheld,
+        message.sent_us, arrival.received_us, trust, withheld, message.selector, message.ttl_ms,
     )  # fmt: skip
 
 
-_SELECT = "SELECT n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last FROM message"
+def _entry(
+    n: int, master: bytes, term: int, lane: int, sequence: int, body: bytes, sent_us: int, received_us: int, trust: str,
+    told: int | None, last: int | None, selector: str, ttl_ms: int,
+) -> Entry:  # fmt: skip
+    """A row of _SELECT."""
+    return Entry(
+        n, MasterId(master), MessageId(term, lane, sequence), body, sent_us, received_us, trust,
+        None if told is None else Told(told), sequence if last is None else last, selector, ttl_ms,
+    )  # fmt: skip
+
+
+def _handled(message: MessageId, code: int) -> Untold:
+    return Untold(message.term, Outcome(message.lane, message.sequence, Told.HANDLED, code))
+
+
+_SELECT = """SELECT n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last, selector, ttl_ms
+    FROM message"""
 
 
 class Journal:
     """See the module. Used by one thread at a time."""
 
     def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES) -> None:
-        self._database = open_database(path, _SCHEMA)
+        self._database = open_database(path, _SCHEMA + RUN_SCHEMA)
         self._kept_bytes = kept_bytes
         self._bytes: int = self._database.execute("SELECT coalesce(sum(length(body)), 0) FROM message").fetchone()[0]
         self._path = path
+        self.runs = RunBook(self._database, kept_bytes // 4)
         self.newest = int(self._meta("newest") or 0)
         self.logged = int(self._meta("logged") or 0)
 
@@ -144,14 +166,15 @@ class Journal:
         )
         return [Untold(term, Outcome(lane, sequence, Told(told), code)) for term, lane, sequence, told, code in rows]
 
-    def commit(self, batch: Batch, master: MasterId, trust: str) -> None:
-        """All of the batch, or StoreError and none of it."""
+    def commit(self, batch: Batch, master: MasterId, trust: str, handled: bool = False) -> list[Untold]:
+        """All of the batch, or StoreError and none of it. `handled`: handlers are to run for what it releases; those
+        of the result will not, for too many wait."""
         held = self._bytes + sum(len(arrival.message.body) for arrival in batch.arrivals if not arrival.withheld)
         if batch.arrivals and held > 2 * self._kept_bytes:
             raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
         with Transaction(self._database) as database:
             database.executemany(
-                "INSERT INTO message VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, NULL)",
+                "INSERT INTO message VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, NULL, ?, ?)",
                 [_row(master, trust, arrival) for arrival in batch.arrivals],
             )
             for place, step in enumerate(batch.released, self.newest + 1):
@@ -165,12 +188,16 @@ class Journal:
                     "DELETE FROM message WHERE master = ? AND term = ? AND lane = ? AND sequence <= ? AND n IS NULL",
                     (master, lane.term, lane.lane, lane.mark),
                 )
-            self._put_untold(database, master, batch.untold)
+            busy = [_handled(one, Code.BUSY) for one in self.runs.enlist(self.newest)] if handled else []
+            self._put_untold(database, master, [*batch.untold, *busy])
             newest = self.newest + len(batch.released)
             freed = self._forget(database, max(newest - KEPT_MESSAGES, self._beyond(database, held)))
             self._put_meta(database, "newest", newest)
             self._put_meta(database, "logged", self.logged)
         self.newest, self._bytes = newest, held - freed
+        if handled:
+            self.runs.count()
+        return busy
 
     def keep_untold(self, master: MasterId, untold: Iterable[Untold]) -> None:
         """What is to be told; `Listener.tell` follows."""
@@ -184,6 +211,21 @@ class Journal:
                 "DELETE FROM outcome WHERE master = ? AND term = ? AND lane = ? AND sequence = ? AND told = ?",
                 [(master, one.term, one.outcome.lane, one.outcome.sequence, one.outcome.told) for one in settled],
             )
+
+    def mark_run(self, due: Due) -> None:
+        """How far a message's handlers have come: before one is started, and when it has ended."""
+        with Transaction(self._database):
+            self.runs.mark(due)
+
+    def end_run(self, due: Due, entry: Entry | None, tell: bool) -> list[Untold]:
+        """Its handlers have ended; what is to be told, kept: nothing where none has run, or without `tell`."""
+        told = [] if entry is None or due.code is None or not tell else [_handled(entry.id, due.code)]
+        with Transaction(self._database) as database:
+            self.runs.end(due.n)
+            if entry:
+                self._put_untold(database, entry.master, told)
+        self.runs.count()
+        return told
 
     def keep_logged(self) -> None:
         """How far the log has come, before its file is changed for another."""
@@ -222,11 +264,7 @@ class Journal:
     def _read(self, query: str, *values: int) -> Iterator[Entry]:
         try:
             for row in self._database.execute(query, values):
-                n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last = row
-                yield Entry(
-                    n, MasterId(master), MessageId(term, lane, sequence), body, sent_us, received_us, trust,
-                    None if told is None else Told(told), sequence if last is None else last,
-                )  # fmt: skip
+                yield _entry(*row)
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} cannot be read: {error}") from error
 
@@ -235,7 +273,8 @@ class Journal:
         floor, over = 0, held - self._kept_bytes
         if over > 0:
             for n, size in database.execute(
-                "SELECT n, length(body) FROM message WHERE n <= ? ORDER BY n", (self.logged,)
+                "SELECT n, length(body) FROM message WHERE n <= ? AND n NOT IN (SELECT n FROM run) ORDER BY n",
+                (self.logged,),
             ):
                 if over <= 0:
                     break
@@ -244,11 +283,11 @@ class Journal:
 
     @staticmethod
     def _forget(database: sqlite3.Connection, floor: int) -> int:
-        """Messages up to this `n`; how many bytes of bodies that were."""
+        """Messages up to this `n`, but for those that wait for handlers; how many bytes of bodies that were."""
         freed: int = database.execute(
-            "SELECT coalesce(sum(length(body)), 0) FROM message WHERE n <= ?", (floor,)
+            "SELECT coalesce(sum(length(body)), 0) FROM message WHERE n <= ? AND n NOT IN (SELECT n FROM run)", (floor,)
         ).fetchone()[0]
-        database.execute("DELETE FROM message WHERE n <= ?", (floor,))
+        database.execute("DELETE FROM message WHERE n <= ? AND n NOT IN (SELECT n FROM run)", (floor,))
         return freed
 
     @staticmethod
@@ -262,7 +301,7 @@ class Journal:
         else:
             first = step.id
             database.execute(
-                "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, x'', x'', 0, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, x'', x'', 0, ?, ?, ?, ?, '', 0)",
                 (master, first.term, first.lane, first.sequence, n, clock_us(), trust, step.told, step.last),
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 
 class Code(IntEnum):
@@ -20,3 +21,25 @@ class Code(IntEnum):
     """It could not be started."""
     UNCERTAIN = 518
     """The node ended while it ran; it is not run again."""
+
+
+_WORDS: Final = {
+    Code.NO_HANDLER: "no such handler",
+    Code.TIMED_OUT: "timed out",
+    Code.NOT_TRUSTED: "trusts its master by first use only",
+    Code.BUSY: "too many handlers run",
+    Code.UNSAFE: "the handler's file or folder is not root's alone",
+    Code.FAILED: "the handler could not be started",
+    Code.UNCERTAIN: "the node ended while it ran",
+}
+
+
+def words(code: int) -> str:
+    """A code in words; empty for success."""
+    if code in _WORDS:
+        return _WORDS[Code(code)]
+    if code >= Code.NO_HANDLER:
+        return f"code {code}"
+    if code >= Code.SIGNALLED:
+        return f"signal {code - Code.SIGNALLED}"
+    return f"exit {code}" if code else ""

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import pytest
-from netcrier.noded.runner import Ran, Run, named, run
+from netcrier.noded.runner import OUTPUT_MAX, SECONDS_MAX, Ran, Run, run
 from netcrier.wire.handled import Code
 
 ROOT = pytest.mark.skipif(os.getuid() != 0, reason="handlers belong to root: needs root")
@@ -76,6 +77,28 @@ def test_what_it_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     assert ended(int(pids.read_text()))
 
 
+def request(asked: Run) -> bytes:
+    data = msgspec.msgpack.encode(asked)
+    return len(data).to_bytes(4, "big") + data
+
+
+class Runner(subprocess.Popen[bytes]):
+    """The program, with the folder `handlers.d` of a place."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+
+
+def started(place: Path) -> Runner:
+    return Runner(
+        [sys.executable, "-I", "-m", "netcrier.noded.runner"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+        env={"NETCRIER_CONFIG_DIR": str(place)},
+    )
+
+
 def ended(pid: int) -> bool:
     """Gone, or a zombie that nobody has collected yet, within a second."""
     for _ in range(100):
@@ -98,36 +121,105 @@ def test_a_signal_and_too_much_memory_are_told_apart_from_an_exit(tmp_path: Path
 
 
 @ROOT
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "../probe", "a/b", "a b", "x\0y", "absent"])
-def test_a_name_that_is_no_file_of_the_folder_is_no_handler(tmp_path: Path, name: str) -> None:
-    handler(tmp_path, "exit 0")
-    assert named(tmp_path, name) is Code.NO_HANDLER
-
-
-@ROOT
-def test_only_what_root_alone_can_have_put_there_runs(tmp_path: Path) -> None:
-    place = tmp_path / "handlers.d"
-    path = handler(place, "exit 0")
-    assert named(place, "probe") == path
-    handler(place, "exit 0", "others", 0o757)
-    handler(place, "exit 0", "group", 0o775)
-    handler(place, "exit 0", "owned")
-    os.chown(place / "owned", 65534, 65534)
-    assert {named(place, name) for name in ("others", "group", "owned")} == {Code.UNSAFE}
-    handler(place, "exit 0", "plain", 0o644)
-    (place / "link").symlink_to(path)
-    (place / "dir").mkdir()
-    assert [named(place, name) for name in ("plain", "dir")] == [Code.NO_HANDLER] * 2
-    assert named(place, "link") in (Code.UNSAFE, Code.NO_HANDLER), "a link is not followed"
-    place.chmod(0o777)
-    assert named(place, "probe") is Code.UNSAFE
-
-
-@ROOT
 def test_what_cannot_be_started_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     handler(tmp_path, "").write_text("#!/no/such/interpreter\n")
     assert ran(tmp_path).code == Code.FAILED
     assert "probe" in capfd.readouterr().err
+
+
+@ROOT
+def test_what_leaves_its_session_ends_with_it_too(tmp_path: Path) -> None:
+    """It holds the output open, and would hold the runner up for good."""
+    pids = tmp_path / "pids"
+    handler(tmp_path, f"setsid sh -c 'echo $$ >{pids}; sleep 100 & wait' & until [ -s {pids} ]; do :; done; echo done")
+    start = time.monotonic()
+    result = ran(tmp_path, seconds=30.0)
+    assert (result.code, result.output) == (0, b"done\n")
+    assert time.monotonic() - start < 15
+    assert ended(int(pids.read_text()))
+
+
+@ROOT
+def test_a_stopped_handler_is_killed_when_its_time_is_over(tmp_path: Path) -> None:
+    handler(tmp_path, "kill -STOP $$")
+    assert ran(tmp_path, seconds=0.3).code == Code.TIMED_OUT
+
+
+@ROOT
+def test_it_begins_with_plain_signals_and_no_descriptor_of_noded(tmp_path: Path) -> None:
+    inherited = os.open("/", os.O_RDONLY)
+    os.set_inheritable(inherited, True)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        script = f"[ ! -e /proc/$$/fd/{inherited} ] || echo inherited; exec grep -E '^Sig(Blk|Ign)' /proc/self/status"
+        handler(tmp_path, script)
+        lines = ran(tmp_path).output.decode().splitlines()
+    finally:
+        os.close(inherited)
+        signal.signal(signal.SIGHUP, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+    assert [line.split() for line in lines] == [["SigBlk:", "0" * 16], ["SigIgn:", "0" * 16]]
+
+
+@ROOT
+def test_of_its_errors_a_bounded_part_goes_to_the_service_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    handler(tmp_path, "echo 'no such host' >&2; head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1")
+    assert ran(tmp_path).code == 1
+    said = capfd.readouterr().err
+    assert said.startswith("no such host\nxxx")
+    assert len(said) == 16384
+
+
+@ROOT
+def test_who_asked_and_has_gone_needs_no_answer_and_no_handler(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    handler(tmp_path / "handlers.d", f"echo $$ >{pid}.new; mv {pid}.new {pid}; sleep 100")
+    with started(tmp_path) as runner:
+        runner.stdin.write(request(Run("probe", {}, b"", 100.0, 100, 1 << 30)))
+        while not pid.exists():
+            time.sleep(0.01)
+        runner.stdin.close()
+        assert runner.wait(20) == 0
+    assert ended(int(pid.read_text()))
+
+
+@ROOT
+def test_a_killed_runner_takes_its_handler_with_it(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    handler(tmp_path / "handlers.d", f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 100")
+    with started(tmp_path) as runner:
+        runner.stdin.write(request(Run("probe", {}, b"", 100.0, 100, 1 << 30)))
+        while not pid.exists():
+            time.sleep(0.01)
+        runner.kill()
+    assert ended(int(pid.read_text()))
+
+
+GOOD = Run("probe", {"ID": "1"}, b"", 10.0, 100, 1 << 30)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"seconds": 0.0},
+        {"seconds": float("nan")},
+        {"seconds": SECONDS_MAX + 1},
+        {"output": -1},
+        {"output": OUTPUT_MAX + 1},
+        {"memory": 0},
+        {"memory": -1},
+        {"facts": {"A=B": "x"}},
+        {"facts": {"": "x"}},
+        {"facts": {"id": "x"}},
+        {"facts": {"ID": "x\0y"}},
+    ],
+)
+def test_bounds_that_are_none_and_facts_that_no_environment_holds_are_refused(bad: dict[str, object]) -> None:
+    assert GOOD.sound
+    assert not msgspec.structs.replace(GOOD, **bad).sound
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\1\xc0", b"\0\0\0\5\x90"])
@@ -139,12 +231,6 @@ def test_a_request_that_is_none_ends_it_with_2(data: bytes) -> None:
 @ROOT
 def test_request_and_result_cross_its_standard_streams(tmp_path: Path) -> None:
     handler(tmp_path / "handlers.d", "cat")
-    asked = msgspec.msgpack.encode(Run("probe", {}, b"echo", 10.0, 100, 1 << 30))
-    done = subprocess.run(
-        [sys.executable, "-m", "netcrier.noded.runner"],
-        input=len(asked).to_bytes(4, "big") + asked,
-        capture_output=True,
-        check=True,
-        env={**os.environ, "NETCRIER_CONFIG_DIR": str(tmp_path)},
-    )
-    assert msgspec.msgpack.decode(done.stdout[4:], type=Ran) == Ran(0, b"echo", 4)
+    with started(tmp_path) as runner:
+        runner.stdin.write(request(Run("probe", {}, b"echo", 10.0, 100, 1 << 30)))
+        assert msgspec.msgpack.decode(runner.stdout.read()[4:], type=Ran) == Ran(0, b"echo", 4)

@@ -14,6 +14,34 @@ class LastReceived(Struct, frozen=True):
     """Epoch seconds."""
 
 
+class HandlerFailure(Struct, frozen=True):
+    """The newest handler of a message that did not end well."""
+
+    handler: str
+    """Its name."""
+    message: str
+    """As `1284` or `u7`."""
+    code: int
+    """Exit status, 256 + signal, or a code of PROTOCOL.md."""
+    reason: str
+    """The code in words."""
+    at: float
+    """Epoch seconds."""
+
+
+class HandlersAtWork(Struct, frozen=True, kw_only=True):
+    """What messages have started on this node since it runs."""
+
+    running: int
+    """Handlers of messages that run."""
+    waiting: int
+    """Messages whose handlers have not ended, without those."""
+    failures: int
+    """Runs that did not end with 0."""
+    last_failure: HandlerFailure | None = None
+    """The newest of them."""
+
+
 class NodeStatus(Struct, frozen=True, kw_only=True):
     """The result of noded's `status`."""
 
@@ -43,6 +71,8 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     """Messages in the journal."""
     behind: int
     """Messages that the master has sent and this node has not yet."""
+    handlers: HandlersAtWork
+    """Handlers that messages start."""
     counters: dict[str, int]
     """Datagrams and refusals by reason."""
     warnings: list[str]

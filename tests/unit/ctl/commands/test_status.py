@@ -8,7 +8,7 @@ import pytest
 from netcrier.control.failures import Deadline, NotPermitted
 from netcrier.control.types.analyzer import AnalyzerStatus, Captured
 from netcrier.control.types.master import AwayNode, Carrier, LastMessage, MasterStatus, NodeCounts, SendRate
-from netcrier.control.types.node import LastReceived, NodeStatus
+from netcrier.control.types.node import HandlersAtWork, LastReceived, NodeStatus
 
 from tests.scripted_host import NOW, Host
 
@@ -22,6 +22,7 @@ MASTER = MasterStatus(
     window_ms=2.0, rate=SendRate(mbit_s=100.0), counters={"repaired": 3, "replay": 0}, warnings=[],
 )  # fmt: skip
 NODE = NodeStatus(
+    handlers=HandlersAtWork(running=0, waiting=0, failures=0),
     version="0.1.0", pid=2, started=NOW - 273_600, node="aa", name="n1", state="enrolled", group="lab-7",
     master=MASTER.master, trust="token", open=False, last=LastReceived("1284", NOW - 120), received=1284, behind=0,
     counters={}, warnings=[],

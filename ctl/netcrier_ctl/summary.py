@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from netcrier.control.types.analyzer import AnalyzerStatus
-from netcrier.control.types.master import LastMessage, MasterStatus, SendRate
+from netcrier.control.types.master import Carrier, LastMessage, MasterStatus, SendRate
 from netcrier.control.types.node import NodeStatus
 
-from netcrier_ctl.render import listing, printable, short_id
+from netcrier_ctl.render import aligned, listing, printable, short_id
 from netcrier_ctl.units import age, milliseconds, since
+
+SPEAKING = "speaking"
+"""The standing of the one master of an identity that sends."""
 
 
 def facts(status: Any, now: float) -> list[str]:
@@ -20,7 +23,7 @@ def facts(status: Any, now: float) -> list[str]:
 
 def below(status: Any, now: float) -> list[str]:
     """What needs a line of its own: who is away, who waits."""
-    if not isinstance(status, MasterStatus):
+    if not isinstance(status, MasterStatus) or status.standing != SPEAKING:
         return []
     lines = []
     if status.away:
@@ -48,12 +51,26 @@ def details(status: Any) -> list[list[str]]:
             rows.append([name, str(value)])
     if isinstance(status, MasterStatus):
         rows.append(["rate", rate_text(status.rate)])
-        rows += [["carrier", f"{c.kind} {c.address} {c.interface}".rstrip()] for c in status.carriers]
+        rows += [["carrier", text] for text in _carriers(status.carriers)]
+        rows += [["unknown to this store", f"up to #{one}"] for one in status.unknown]
     return rows
 
 
 _SHOWN = frozenset({"started"})
 """Fields that the line has already said."""
+
+
+_LISTED_MOST = 3
+"""Listed nodes that are shown one by one."""
+
+
+def _carriers(carriers: Sequence[Carrier]) -> list[str]:
+    """A line for each: the interface, what it carries, where to; many listed nodes are one line."""
+    listed = [c for c in carriers if not c.interface]
+    lines = aligned([[c.interface, c.kind, c.address] for c in carriers if c.interface])
+    if len(listed) > _LISTED_MOST:
+        return [*lines, f"unicast to {len(listed):,} listed nodes"]
+    return [*lines, *(f"{c.kind} to {c.address}" for c in listed)]
 
 
 def _nodes(count: int) -> str:
@@ -62,6 +79,8 @@ def _nodes(count: int) -> str:
 
 def _master(status: MasterStatus, now: float) -> list[str]:
     nodes = status.nodes
+    if status.standing != SPEAKING:
+        return [f"group {status.group}", f"{status.standing}: says nothing", f"term {status.term}, boot {status.boot}"]
     here = f"{nodes.here:,} of {nodes.known:,} nodes here" if nodes.known else "no node yet"
     rate = [f"rate {rate_text(status.rate)}"] if status.rate.loss_percent is not None else []
     return [f"group {status.group}", here, _last_sent(status.last, now), *rate]

@@ -13,6 +13,7 @@ from netcrier.control.failures import ControlError
 from netcrier.control.types.master import BroadcastRequest, MasterStatus, NodeRequest, TokenRequest
 from netcrier_ctl.lab import Lab
 
+from tests.links import only_ipv6
 from tests.site import Daemon, Site, eventually
 
 HOSTS = ("master", "spare", "node1", "node2")
@@ -100,6 +101,22 @@ def test_a_second_master_of_the_same_identity_is_silent_until_it_takes_over(tmp_
         here.master.start()
         stands(here.master, "standby")
         eventually(lambda: status(spare).nodes.here == 2, "both nodes report to the new master")
+
+
+def test_a_second_master_is_heard_on_a_link_of_ipv6_alone(tmp_path: Path) -> None:
+    with Lab(["master", "spare", "node1"]) as lab:
+        only_ipv6(lab, ["master", "spare", "node1"])
+        here = Pair(lab, tmp_path)
+        here.start_master()
+        here.start_node("node1")
+        here.wait_enrolled()
+        spare = here.copy()
+        stands(spare, "standby")
+        assert "the one at fe80::1 speaks" in status(spare).standing_reason
+        spare.call("master.takeover")
+        stands(here.master, "superseded")
+        eventually(lambda: _speaks(spare, 2), "it speaks in term 2")
+        say(here, spare, "by the second")
 
 
 def test_a_stale_copy_takes_over_from_a_master_that_is_gone_and_reuses_no_number(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from netcrier.control.types.master import MasterStatus
 from netcrier_ctl.complaint import Failure, start_command
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.session import Session
+from netcrier_ctl.summary import SPEAKING
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether masterd has begun anew."""
@@ -54,7 +55,7 @@ def _speaking(session: Session, unit: str, term: int) -> MasterStatus:
         try:
             with session.connect(unit) as client:
                 status = client.call(MASTER_STATUS)
-            if status.term == term and status.standing == "speaking":
+            if status.term == term and status.standing == SPEAKING:
                 return status
         except Failure as failure:
             if failure.code is not Exit.NOT_RUNNING and failure.code is not Exit.FAILED:

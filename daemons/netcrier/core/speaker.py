@@ -367,6 +367,8 @@ class Speaker:
         """A node that lags asks by TCP: its index, and the frames of what it lacks. DecodeError where it is refused."""
         if read_front(got.data).kind is not Kind.CATCH_UP:
             raise DecodeError("not for a master")
+        if not self.tenure.speaking:
+            raise DecodeError("not speaking")
         node, asked = self._from_node(got.data, decode_catch_up)
         self._fresh(node, asked.counter, node.address, got.now, got.now_us)
         return node.row.index, self._backlog(asked, node.row.index, got.now_us)

@@ -159,5 +159,6 @@ def _written(path: Path) -> bool:
 def _become_owner(state_dir: Path) -> None:
     owner = state_dir.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
+        os.setgroups([])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)

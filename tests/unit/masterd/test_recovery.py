@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,19 @@ def test_a_sound_store_is_left_alone(tmp_path: Path) -> None:
         recover(tmp_path)
     assert path.read_bytes() == before
     assert list(tmp_path.glob("*broken*")) == []
+
+
+def test_root_recovers_as_the_owner_of_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[tuple[str, object]] = []
+    for name in ("setgroups", "setgid", "setuid"):
+        monkeypatch.setattr(os, name, lambda value, name=name: became.append((name, value)))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    owned = os.stat_result((0o40700, 1, 1, 1, 991, 992, 0, 0, 0, 0))
+    real = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path, **options: owned if path == tmp_path else real(path, **options))
+    used(tmp_path).unlink()
+    recover(tmp_path)
+    assert became == [("setgroups", []), ("setgid", 992), ("setuid", 991)]
 
 
 def test_the_terms_end_some_day() -> None:

@@ -156,7 +156,27 @@ def test_verbose_shows_counters_that_count_and_the_carriers(whole: Host) -> None
     out = whole.netctl("status", "-v").out
     assert "counters.repaired  3" in out
     assert "replay" not in out
-    assert "broadcast 10.0.7.255:12345 eth0" in out
+    assert "carrier            eth0  broadcast  10.0.7.255:12345" in out
+
+
+def test_many_listed_nodes_are_one_line(host: Host) -> None:
+    listed = [Carrier(kind="unicast", interface="", address=f"10.9.0.{n}:12345") for n in range(4)]
+    host.answers("masterd", status=msgspec.structs.replace(MASTER, carriers=[*MASTER.carriers, *listed]))
+    out = host.netctl("status", "-v").out
+    assert "unicast to 4 listed nodes" in out
+    assert "10.9.0.1" not in out
+    host.answers("masterd", status=msgspec.structs.replace(MASTER, carriers=listed[:1]))
+    assert "unicast to 10.9.0.0:12345" in host.netctl("status", "-v").out
+
+
+def test_a_master_that_does_not_speak_says_that_first(host: Host) -> None:
+    why = "this master does not speak: the one at 10.0.7.2 speaks"
+    silent = msgspec.structs.replace(MASTER, standing="standby", warnings=[why], unknown=["1/1284"])
+    host.answers("masterd", status=silent)
+    lines = host.netctl("status", "--daemon", "masterd").out.splitlines()
+    assert lines[0].endswith("standby: says nothing   term 1, boot 1")
+    assert lines[1:] == [f"masterd: {why}"]
+    assert "up to #1/1284" in host.netctl("status", "-v").out
 
 
 def test_colour_only_where_it_is_wanted(whole: Host) -> None:

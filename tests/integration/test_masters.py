@@ -91,7 +91,8 @@ def test_a_second_master_of_the_same_identity_is_silent_until_it_takes_over(tmp_
         refused = here.netctl(here.master, "broadcast", "no")
         assert refused.returncode == 2
         assert "this master does not speak" in refused.stderr
-        assert "unknown to this store: nodes had messages up to #4" in " ".join(status(spare).warnings)
+        unknown = "unknown to this store: nodes had messages up to #4"
+        eventually(lambda: unknown in " ".join(status(spare).warnings), unknown)
         say(here, spare, "five", "six")
         for host in here.nodes:
             assert texts(here, host) == ["one", "two", "three", "four", "five", "six"]

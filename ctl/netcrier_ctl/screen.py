@@ -34,6 +34,20 @@ class Screen:
         """When progress was last written; None while there is none on the line."""
 
     @property
+    def terminal(self) -> bool:
+        """Whether standard output is one."""
+        return self._terminal
+
+    def write(self, text: str) -> None:
+        """Text without an end of line, as what clears a terminal."""
+        self._out.write(text)
+
+    def binary(self, data: bytes) -> None:
+        """Bytes as they are, on standard output."""
+        self._out.flush()
+        self._out.buffer.write(data)
+
+    @property
     def width(self) -> int | None:
         """Columns of the terminal; None where it is none, and nothing is cut."""
         if not self._terminal:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netcrier.control.methods import RELOAD
-from netcrier.control.types.analyzer import AnalyzerStatus, Packets, Stats
+from netcrier.analyzerd.capture.frames import frames
+from netcrier.control.methods import CAPTURE, RELOAD
+from netcrier.control.types.analyzer import AnalyzerStatus, CaptureRequest, Packets, Stats
 from netcrier_ctl.lab import Lab
 
 from tests.site import Daemon, eventually
@@ -289,3 +290,40 @@ def test_rotation_under_load_loses_nothing(lab: Lab, tmp_path: Path) -> None:
     assert len(list(folder.glob("conn.log-*"))) >= 3
     assert sum(row["orig_pkts"] + row["resp_pkts"] for row in rows(daemon)) == seen.analysed
     assert len({row["uid"] for row in rows(daemon)}) == len(rows(daemon))
+
+
+def netctl(lab: Lab, daemon: Daemon, *words: str) -> None:
+    command = [sys.executable, "-m", "netcrier_ctl.cli", *words]
+    lab.run("probe", command, env={"NETCRIER_RUNTIME_DIR": daemon.environ["NETCRIER_RUNTIME_DIR"]})
+
+
+def test_capture_of_the_last_seconds_gives_what_was_on_the_wire(lab: Lab, tmp_path: Path) -> None:
+    veth(lab)
+    daemon = analyzer(lab, tmp_path, NETCRIER_CAPTURE_INTERFACES="in0")
+    send(lab, "out0", 40, ports=4)
+    send(lab, "out0", 3, vlan=9)
+    eventually(lambda: status(daemon).analysed == 43, "they are analysed")
+    file = tmp_path / "last.pcapng"
+    netctl(lab, daemon, "capture", "--last", "60s", "-w", str(file))
+    seen = list(frames(memoryview(file.read_bytes())))
+    assert len(seen) == 43
+    assert all(0 <= time.time() - frame.time / 1e9 < 60 for frame in seen)
+    assert [bytes(frame.data[12:16]) for frame in seen[40:]] == [b"\x81\x00\x00\x09"] * 3
+    netctl(lab, daemon, "capture", "--last", "60s", "-n", "7", "-w", str(file), "udp src port 21001")
+    assert len(list(frames(memoryview(file.read_bytes())))) == 7
+    words = [sys.executable, "-m", "netcrier_ctl.cli", "capture", "--last", "60s"]
+    piped = lab.spawn("probe", words, env=daemon.environ, stdout=subprocess.PIPE)
+    assert piped.runner.stdout is not None
+    with piped.runner.stdout as stream:
+        assert len(list(frames(memoryview(stream.read())))) == 43
+    assert piped.wait() == 0
+
+
+def test_capture_follows_what_comes_and_ends_at_its_limit(lab: Lab, tmp_path: Path) -> None:
+    veth(lab)
+    daemon = analyzer(lab, tmp_path, NETCRIER_CAPTURE_INTERFACES="in0", NETCRIER_CAPTURE_RECENT_MIB="0")
+    with daemon.client() as client:
+        parts = client.stream(CAPTURE, CaptureRequest(packets=5))
+        assert next(parts).packets == 0
+        send(lab, "out0", 20)
+        assert sum(part.packets for part in parts) == 5

@@ -1,20 +1,27 @@
-"""Conversations that the analyzer saw, from its conn.log: the newest last. Ends with 6 where none matches."""
+"""Conversations that the analyzer saw, from its conn.log and what was rotated, or --live: the newest last.
+
+Ends with 6 where none matches.
+"""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterable
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+from netcrier.control.methods import FLOWS
 from netcrier.control.paths import log_dir
+from netcrier.control.types.analyzer import FlowRow, FlowsRequest
 
 from netcrier_ctl.complaint import Failure, start_command
+from netcrier_ctl.conversations import Filter, Flow, add_filters, meets
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.log_files import backwards, epoch, open_log
 from netcrier_ctl.options import count
 from netcrier_ctl.options import duration as duration_type
 from netcrier_ctl.render import Column, Style, table
+from netcrier_ctl.rotated_logs import rotated, unpacked
 from netcrier_ctl.session import Session
 from netcrier_ctl.units import NONE, clock, duration, size
 
@@ -25,72 +32,36 @@ LATEST = 3600.0
 """Seconds by which the record of an ended conversation may be written late (the longest time-out), so that --since can
 stop reading there."""
 
+LIVE = 10_000
+"""Conversations of the table that are looked at: as many as the daemon gives."""
+
 _COLUMNS = (
     Column("START"), Column("DURATION"), Column("PROTO"), Column("FROM"), Column("TO"), Column("SERVICE"),
     Column("STATE"), Column("SENT"), Column("RECEIVED"),
 )  # fmt: skip
 
 
-class Flow(msgspec.Struct, frozen=True, rename={"orig": "id.orig_h", "orig_port": "id.orig_p", "resp": "id.resp_h",
-                                                "resp_port": "id.resp_p"}):  # fmt: skip
-    """What is shown of a record of conn.log; its keys are Zeek's."""
-
-    ts: float | str
-    orig: str
-    resp: str
-    proto: str
-    orig_port: int | None = None
-    resp_port: int | None = None
-    service: str | None = None
-    duration: float | None = None
-    conn_state: str | None = None
-    orig_bytes: int | None = None
-    resp_bytes: int | None = None
-    orig_ip_bytes: int | None = None
-    resp_ip_bytes: int | None = None
-
-    @property
-    def end(self) -> float:
-        """Epoch seconds of the last packet."""
-        return epoch(self.ts) + (self.duration or 0.0)
-
-
-Test = Callable[[Flow], bool]
 _FLOW = msgspec.json.Decoder(Flow)
-
-
-def host_test(text: str) -> Test:
-    """argparse's type of --host: an address, or a network as 10.0.7.0/24."""
-    from ipaddress import ip_address, ip_network
-
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is neither an address nor a network, as 10.0.7.11 or 10.0.7.0/24") from None
-    return lambda flow: any(ip_address(end) in network for end in (flow.orig, flow.resp))
 
 
 def add(parser: ArgumentParser) -> None:
     """Which conversations."""
-    parser.add_argument("--host", type=host_test, metavar="ADDRESS", help="with this end; 10.0.7.0/24 for a network")
+    parser.add_argument("--live", action="store_true", help="those that go on, from the analyzer's table")
     parser.add_argument("--since", type=duration_type, metavar="TIME", help="that were alive so long ago, as 5m")
+    parser.add_argument("--until", type=duration_type, metavar="TIME", help="that had begun so long ago, as 1m")
     parser.add_argument("-n", type=count, metavar="COUNT", help=f"how many of the newest ({ROWS}; with --since all)")
     parser.add_argument("--file", type=Path, metavar="FILE", help="another conn.log, as analyzerd --read writes one")
+    add_filters(parser)
 
 
 def run(session: Session, args: Namespace) -> Exit:
-    """Reads the log from its end."""
-    daemon, _, instance = session.unit("analyzerd").partition("@")
-    path = args.file or log_dir(daemon, instance or None, session.environ) / "conn.log"
-    file = open_log(path)
-    if file is None:
-        raise Failure(
-            Exit.NOTHING_MATCHED, f"there is no {path}", f"{start_command('analyzerd')}; --file names another"
-        )
+    """From the table, or from the log and what was rotated, read from the end."""
     most = args.n if args.n is not None else (None if args.since else ROWS)
-    oldest = session.now() - args.since if args.since else None
-    with file:
-        found = matching(backwards(file), args.host, oldest, most)
+    span = Span(session.now() - args.since if args.since else None, session.now() - args.until if args.until else None)
+    if args.live:
+        found = _live(session, args.filters, span, most)
+    else:
+        found = matching(_lines(session, args.file, span.begin), args.filters, span, most)
     if session.options.json:
         session.document("flows", {"flows": [msgspec.Raw(line) for _, line in found]})
     elif found:
@@ -102,26 +73,76 @@ def run(session: Session, args: Namespace) -> Exit:
     return Exit.DONE if found else Exit.NOTHING_MATCHED
 
 
+class Span(msgspec.Struct, frozen=True):
+    """Alive at some time between the two, in epoch seconds; None: without a bound."""
+
+    begin: float | None = None
+    end: float | None = None
+
+    def has(self, flow: Flow) -> bool:
+        """Whether a conversation was alive then. Raises ValueError."""
+        late = self.end is not None and epoch(flow.ts) > self.end
+        return not late and (self.begin is None or flow.end >= self.begin)
+
+
 def matching(
-    lines: Iterable[bytes], test: Test | None, oldest: float | None, most: int | None
+    lines: Iterable[bytes], filters: Sequence[Filter], span: Span, most: int | None
 ) -> list[tuple[Flow, bytes]]:
-    """The newest conversations and their records, the oldest first; `lines` come from the end of the log."""
+    """The newest conversations and their records, the oldest first; `lines` come from the end of the log.
+
+    Of a conversation with partial records the newest one counts.
+    """
     found: list[tuple[Flow, bytes]] = []
+    seen: set[str] = set()
     for line in lines:
         if most is not None and len(found) >= most:
             break
         try:
             flow = _FLOW.decode(line)
             end = flow.end
+            wanted = span.has(flow)
         except (msgspec.MsgspecError, ValueError):
             continue  # a torn line
-        if oldest is not None and end < oldest:
-            if end < oldest - LATEST:
-                break
+        if span.begin is not None and end < span.begin - LATEST:
+            break
+        if flow.partial and flow.uid in seen:
             continue
-        if test is None or test(flow):
+        seen.add(flow.uid)
+        if wanted and meets(flow, filters):
             found.append((flow, line))
     return found[::-1]
+
+
+def _lines(session: Session, file: Path | None, oldest: float | None) -> Iterator[bytes]:
+    """Of the log from its end, then of the files that were rotated away, the newest first."""
+    daemon, _, instance = session.unit("analyzerd").partition("@")
+    path = file or log_dir(daemon, instance or None, session.environ) / "conn.log"
+    files = ([path] if path.exists() else []) + ([] if file else rotated(path, oldest))
+    if not files:
+        hint = f"{start_command('analyzerd')}; --file names another"
+        raise Failure(Exit.NOTHING_MATCHED, f"there is no {path}", hint)
+    for one in files:
+        opened = open_log(one)
+        if opened is None:
+            continue  # compressed or removed in this moment
+        with opened, unpacked(opened, one) as log:
+            yield from backwards(log)
+
+
+def _live(session: Session, filters: Sequence[Filter], span: Span, most: int | None) -> list[tuple[Flow, bytes]]:
+    with session.connect(session.unit("analyzerd")) as client:
+        answer = client.call(FLOWS, FlowsRequest(limit=LIVE))
+    if answer.total > len(answer.rows):
+        session.screen.note(f"the newest {len(answer.rows):,} of {answer.total:,} conversations are looked at")
+    found = [(flow, msgspec.json.encode(row)) for row in answer.rows if (flow := _of(row)) and span.has(flow)]
+    return [one for one in found if meets(one[0], filters)][:most][::-1]
+
+
+def _of(row: FlowRow) -> Flow:
+    return Flow(
+        row.start, row.orig, row.resp, row.proto, row.uid, row.orig_port, row.resp_port, row.service, row.duration,
+        row.state, orig_ip_bytes=row.sent, resp_ip_bytes=row.received,
+    )  # fmt: skip
 
 
 def _cells(flow: Flow, now: float) -> list[str]:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from netcrier.control.types.analyzer import AnalyzerStatus, Captured, FlowRow, Flows, FlowsRequest, Stats
+from netcrier.analyzerd.following import Following
+from netcrier.control.types.analyzer import (
+    AnalyzerStatus,
+    Captured,
+    CapturePart,
+    CaptureRequest,
+    FlowRow,
+    Flows,
+    FlowsRequest,
+    Stats,
+)
 from netcrier.errors import UsageError
 from netcrier.runtime.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from netcrier.analyzerd.app import Analyzer
     from netcrier.analyzerd.balance import Balance
@@ -57,7 +68,12 @@ class Handlers:
 
     def __init__(self, app: Analyzer) -> None:
         self._app = app
-        self.table: Mapping[str, Any] = {"status": self._status, "stats": self._stats, "flows": self._flows}
+        self.table: Mapping[str, Any] = {
+            "status": self._status,
+            "stats": self._stats,
+            "flows": self._flows,
+            "capture": self._capture,
+        }
 
     async def _status(self, _request: Nothing, _caller: Caller) -> AnalyzerStatus:
         app = self._app
@@ -107,6 +123,16 @@ class Handlers:
 
     async def _stats(self, _request: Nothing, _caller: Caller) -> Stats:
         return Stats(self._app.rows())
+
+    async def _capture(self, request: CaptureRequest, _caller: Caller) -> AsyncIterator[CapturePart]:
+        following = Following(self._app.recent, request)
+        try:
+            while not following.over:
+                parts = following.parts()
+                while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                    yield part
+        finally:
+            following.close()
 
     async def _flows(self, request: FlowsRequest, _caller: Caller) -> Flows:
         if not 1 <= request.limit <= MOST_FLOWS:

@@ -126,6 +126,13 @@ ANALYZER_STATUS = Method(
     "status", Nothing, analyzer.AnalyzerStatus, Right.READ, "Says what is captured, analysed and lost."
 )
 STATS = Method("stats", Nothing, analyzer.Stats, Right.READ, "Gives the balance of packets over the last interval.")
+CAPTURE = Stream(
+    "capture",
+    analyzer.CaptureRequest,
+    analyzer.CapturePart,
+    Right.CHANGE,
+    "Streams packets as pcapng: those of the last seconds, those that come, or both.",
+)
 FLOWS = Method("flows", analyzer.FlowsRequest, analyzer.Flows, Right.READ, "Lists conversations that go on.")
 
 SHARED: tuple[AnyMethod, ...] = (HELLO, API_LIST, API_DESCRIBE, LOGS_REOPEN, RELOAD, CONFIG_SHOW)
@@ -157,7 +164,7 @@ MASTERD = table(
     TAKE_OVER,
 )
 NODED = table(NODE_STATUS, RECEIVED_MESSAGES, MESSAGE_BODY, MESSAGES_FOLLOW, JOIN)
-ANALYZERD = table(ANALYZER_STATUS, STATS, FLOWS)
+ANALYZERD = table(ANALYZER_STATUS, STATS, CAPTURE, FLOWS)
 
 TABLES: Mapping[str, Mapping[str, AnyMethod]] = MappingProxyType(
     {"masterd": MASTERD, "noded": NODED, "analyzerd": ANALYZERD}

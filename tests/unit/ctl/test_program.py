@@ -33,7 +33,7 @@ def test_values_of_options_in_front_are_no_command() -> None:
     ("words", "said"),
     [
         ([], "a command is missing"),
-        (["statsu"], "did you mean 'status'?"),
+        (["statuss"], "did you mean 'status'?"),
         (["xyzzy"], "there is no command 'xyzzy'."),
         (["status", "--timeout", "soon"], "duration"),
         (["status", "--daemon", "sshd"], "none of masterd, noded, analyzerd"),

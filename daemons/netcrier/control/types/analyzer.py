@@ -139,6 +139,34 @@ class Stats(Struct, frozen=True):
     """Each interface, then `*`."""
 
 
+class CaptureRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of `capture`."""
+
+    last: float | None = None
+    """Begin with the packets of so many past seconds, as far as they are kept; None: with the next that comes."""
+    follow: bool = True
+    """Go on with what comes; false: end with the packets that are there."""
+    filter: str = ""
+    """As pcap-filter(7); empty: every packet."""
+    interface: str | None = None
+    """Only this one."""
+    snap: int = 0
+    """Bytes of a packet that are sent; 0: all that was captured."""
+    packets: int | None = None
+    """End after so many."""
+
+
+class CapturePart(Struct, frozen=True, kw_only=True):
+    """An item of `capture`. All `data` in a row is a pcapng file."""
+
+    data: bytes
+    """Whole blocks of pcapng."""
+    packets: int
+    """Packets in it."""
+    missed: int = 0
+    """Blocks of packets, in front of these, that were gone before they could be sent."""
+
+
 class FlowsRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of `flows`."""
 

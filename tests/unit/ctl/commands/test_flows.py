@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
+import zstandard
+from netcrier.control.types.analyzer import FlowRow, Flows
+from netcrier.runtime.archive import rotated_name
 from netcrier_ctl.units import NONE
 
 from tests.scripted_host import NOW, Host
@@ -95,3 +99,69 @@ def test_another_file_may_be_read_and_its_times_be_iso(host: Host, tmp_path: Pat
 def test_v6_ends_are_bracketed(host: Host) -> None:
     conn_log(host, flow(1, id__orig_h="fe80::1"))
     assert "[fe80::1]:51422" in host.netctl("flows").out
+
+
+def test_filters_of_one_kind_are_alternatives_and_of_different_kinds_must_all_hold(host: Host) -> None:
+    conn_log(
+        host,
+        flow(5, id__resp_p=443, orig_ip_bytes=900_000, resp_ip_bytes=200_000),
+        flow(4, id__resp_p=80, conn_state="S0"),
+        flow(3, id__resp_p=8080, service="http"),
+        flow(2, proto="udp", id__resp_p=53, service="dns"),
+        flow(1, id__orig_h="10.9.0.1"),
+    )
+    assert uids(host, "--port", "443", "--port", "53") == ["C5", "C2"]
+    assert uids(host, "--port", "80-8999", "--proto", "tcp") == ["C5", "C4", "C3", "C1"]
+    assert uids(host, "--state", "s0") == ["C4"]
+    assert uids(host, "--service", "dns", "--service", "http", "--not", "--port", "53") == ["C3"]
+    assert uids(host, "--not", "--proto", "udp", "--not", "--from", "10.7.0.0/8") == []
+    assert uids(host, "--from", "10.9.0.0/16") == ["C1"]
+    assert uids(host, "--to", "10.0.7.2", "--bytes", "1.1MB") == ["C5"]
+
+
+def test_a_time_has_two_ends(host: Host) -> None:
+    conn_log(host, flow(300), flow(200), flow(100))
+    assert uids(host, "--since", "250s", "--until", "150s") == ["C200"]
+    assert uids(host, "--until", "150s") == ["C300", "C200"]
+
+
+def test_of_a_conversation_with_partial_records_the_newest_is_shown(host: Host) -> None:
+    long = {"uid": "Clong", "partial": True}
+    conn_log(host, flow(200, 60, **long), flow(200, 120, **long), flow(30, uid="Cx"), flow(200, 180, uid="Clong"))
+    shown = json.loads(host.netctl("flows", "--json").out)["flows"]
+    assert [(row["uid"], row["duration"]) for row in shown] == [("Cx", 1.0), ("Clong", 180)]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_was_rotated_away_is_read_on_as_far_as_it_is_wanted(host: Host, packed: bool) -> None:
+    path = conn_log(host, flow(1))
+    for ago, pack, suffix in ((100, gzip.compress, ".gz"), (200, zstandard.compress, ".zst"), (9000, bytes, "")):
+        old = path.with_name(rotated_name("conn.log", NOW - ago))
+        data = json.dumps(flow(ago)).encode() + b"\n"
+        old.with_name(old.name + (suffix if packed else "")).write_bytes(pack(data) if packed else data)
+    path.with_name("conn.log-notes").write_text("no log of ours")
+    assert uids(host) == ["C9000", "C200", "C100", "C1"]
+    assert uids(host, "-n", "2") == ["C100", "C1"]
+    assert uids(host, "--since", "150s") == ["C100", "C1"]
+
+
+def test_a_rotated_log_that_is_damaged_is_named(host: Host) -> None:
+    path = conn_log(host, flow(1))
+    path.with_name(rotated_name("conn.log", NOW) + ".zst").write_bytes(b"\x28\xb5\x2f\xfd junk")
+    ran = host.netctl("flows")
+    assert ran.code == 1
+    assert ".zst" in ran.err
+
+
+def test_the_live_table_takes_the_same_filters(host: Host) -> None:
+    row = FlowRow(
+        uid="Clive", start=NOW - 5, duration=4.0, proto="tcp", orig="10.0.7.11", orig_port=5000, resp="10.0.7.2",
+        resp_port=443, service=None, state="S1", history="Sh", sent=100, received=5000, packets_sent=2,
+        packets_received=4,
+    )  # fmt: skip
+    host.answers("analyzerd", flows=Flows([row], 30_000))
+    assert "10.0.7.2:443  –" in host.netctl("flows", "--live").out  # noqa: RUF001 - a dash as in a printed table
+    assert host.netctl("flows", "--live", "--port", "80").code == 6
+    ran = host.netctl("flows", "--live", "--port", "443")
+    assert ran.code == 0
+    assert "the newest 1 of 30,000 conversations are looked at" in ran.err

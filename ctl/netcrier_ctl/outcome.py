@@ -9,10 +9,13 @@ from msgspec import Struct
 from netcrier.control.types.master import ReceiptRow, Receipts
 
 from netcrier_ctl.render import listing, printable
-from netcrier_ctl.units import milliseconds, since
+from netcrier_ctl.units import clock, milliseconds, since
 
-MISSING = frozenset({"pending", "offline", "revoked"})
-"""The states of a node from which nothing has come."""
+HAVE = frozenset({"received", "delivered", "handled"})
+"""The states of a node that has the message; every other one is missing it."""
+
+REFUSALS = {1: "its tags do not match", 2: "it cannot read the selector"}
+"""What the code of a refusal says."""
 
 NAMED = 10
 """Missing nodes that are listed by name; the others are counted."""
@@ -29,6 +32,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     p50_ms: float | None
     p99_ms: float | None
     missing: list[ReceiptRow]
+    unexpected: list[ReceiptRow]
+    """Nodes that have it and were not expected to."""
+    until: float | None
+    """Epoch seconds until when who is away can still get it; None: no bound by time."""
 
     def fields(self) -> dict[str, Any]:
         """For JSON, without the id."""
@@ -37,7 +44,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def outcome_of(receipts: Receipts) -> Outcome:
     """Sum up."""
-    times = sorted(row.after_ms for row in receipts.rows if row.after_ms is not None)
+    expected = [row for row in receipts.rows if not row.unexpected]
+    times = sorted(row.after_ms for row in expected if row.after_ms is not None)
+    ends = [end for end in (receipts.expires, receipts.kept_until) if end is not None]
     return Outcome(
         id=receipts.id,
         expected=receipts.expected,
@@ -45,7 +54,9 @@ def outcome_of(receipts: Receipts) -> Outcome:
         complete_ms=times[-1] if times else None,
         p50_ms=percentile(times, 50),
         p99_ms=percentile(times, 99),
-        missing=[row for row in receipts.rows if row.state in MISSING],
+        missing=[row for row in expected if row.state not in HAVE],
+        unexpected=[row for row in receipts.rows if row.unexpected],
+        until=min(ends, default=None),
     )
 
 
@@ -71,15 +82,40 @@ def missing_line(outcome: Outcome, now: float) -> str:
     """`missing: rack7-n3 (last seen 12 s ago), rack7-n4 (away 2 h; gets it when it returns)`; empty where none is."""
     if not outcome.missing:
         return ""
-    names = [f"{printable(row.name)} ({_why(row, now)})" for row in outcome.missing]
+    names = [f"{printable(row.name)} ({_word(row)}{why(row, now, outcome.until)})" for row in outcome.missing]
     more = f": netctl receipts {outcome.id}" if len(names) > NAMED else ""
     return f"missing: {listing(names, NAMED)}{more}"
 
 
-def _why(row: ReceiptRow, now: float) -> str:
+def _word(row: ReceiptRow) -> str:
+    return "refused: " if row.state == "refused" else ""
+
+
+def unexpected_line(outcome: Outcome) -> str:
+    """`unexpected: rack7-n9; …`; empty where no node is."""
+    if not outcome.unexpected:
+        return ""
+    names = [printable(row.name) for row in outcome.unexpected]
+    return f"unexpected: {listing(names, NAMED)}; by their own tags it is for them"
+
+
+def why(row: ReceiptRow, now: float, until: float | None = None) -> str:
+    """Why the node is missing a message that can be got until `until`."""
     silent = since(row.seen, now)
-    if row.state == "revoked":
-        return "shut out before it had it"
     if row.state == "offline":
-        return f"away {silent}; gets it when it returns"
+        end = f", until {clock(until, now)}" if until is not None else ""
+        return f"away {silent}; gets it when it returns{end}"
+    if row.state == "refused":
+        return REFUSALS.get(row.code, f"reason {row.code}")
+    if row.state in _FINAL:
+        return _FINAL[row.state]
     return f"last seen {silent} ago" if row.seen is not None and not silent.startswith("since") else silent
+
+
+_FINAL = {
+    "expired": "its time ran out",
+    "missed": "its time ran out before it came",
+    "gap": "no longer kept when it came back",
+    "revoked": "shut out before it had it",
+}
+"""What is said of a node to which nothing more comes."""

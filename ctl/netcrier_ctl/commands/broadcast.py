@@ -1,4 +1,4 @@
-"""Send a message to every node; who got it is counted while receipts come, and said at the end.
+"""Send a message to all nodes or some; who got it is counted while receipts come, and said at the end.
 
 Waits for the nodes that are here; those that are away are listed and get the message when they return. Ends with 5
 where receipts that were waited for are missing, with 6 where no node is expected to receive it.
@@ -20,7 +20,8 @@ from netcrier.control.types.master import BroadcastRequest, Receipts, ReceiptsRe
 
 from netcrier_ctl.complaint import Failure
 from netcrier_ctl.exit_codes import Exit
-from netcrier_ctl.outcome import Outcome, missing_line, outcome_of, result_line
+from netcrier_ctl.options import duration
+from netcrier_ctl.outcome import HAVE, Outcome, missing_line, outcome_of, result_line, unexpected_line
 
 if TYPE_CHECKING:
     from netcrier_ctl.session import Session
@@ -68,6 +69,10 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--wait", type=goal, default=Goal(), metavar="WHOM", help="all (that are here), none, a number, or 90%%"
     )
+    parser.add_argument(
+        "--to", default="", metavar="SELECTOR", help="only nodes with these tags, as role=web,site!=fra,os=~deb.*"
+    )
+    parser.add_argument("--ttl", type=duration, metavar="TIME", help="not delivered any more after so long, as 10m")
     parser.add_argument("--urgent", action="store_true", help="in a queue of its own, ahead of others")
     parser.add_argument(
         "--request", metavar="ID", help="unique text; the same again within a day sends nothing and tells of the first"
@@ -77,8 +82,9 @@ def add(parser: ArgumentParser) -> None:
 def run(session: Session, args: Namespace) -> Exit:
     """Sends it once, even where the daemon restarts in the middle."""
     request = BroadcastRequest(
-        body=body_of(session, args.message), request=args.request or os.urandom(16).hex(), lane=int(args.urgent)
-    )
+        body=body_of(session, args.message), request=args.request or os.urandom(16).hex(), lane=int(args.urgent),
+        to=args.to, ttl=args.ttl,
+    )  # fmt: skip
     wait = session.options.timeout or WAIT
     until = session.clock() + wait
     sent = _send(session, request, until)
@@ -150,6 +156,8 @@ def _count(session: Session, client: Client, sent: Sent, needed: int, until: flo
     session.screen.progress(f"#{sent.id}  0 of {sent.expected:,} received")
     with suppress(Deadline):
         for row in client.stream(RECEIPTS_FOLLOW, ReceiptsRequest(sent.id), until=until):
+            if row.state not in HAVE or row.unexpected:
+                continue
             have.add(row.node)
             session.screen.progress(f"#{sent.id}  {len(have):,} of {sent.expected:,} received")
             if len(have) >= needed or session.clock() >= until:
@@ -161,7 +169,7 @@ def _tell(session: Session, sent: Sent, receipts: Receipts, wanted: Goal, reques
     outcome = outcome_of(receipts)
     screen = session.screen
     if session.options.json:
-        fields = {name: getattr(sent, name) for name in ("id", "term", "lane", "sequence", "sent", "repeated")}
+        fields = {name: getattr(sent, name) for name in _SENT}
         session.document("broadcast", {**fields, "request": request, **outcome.fields()})
     else:
         again = "  (sent before: this request is known)" if sent.repeated else ""
@@ -169,7 +177,13 @@ def _tell(session: Session, sent: Sent, receipts: Receipts, wanted: Goal, reques
         missing = missing_line(outcome, session.now())
         if missing and wanted.number != 0:
             screen.line(missing)
+        unexpected = unexpected_line(outcome)
+        if unexpected:
+            screen.line(unexpected)
     return _exit(outcome, wanted)
+
+
+_SENT = ("id", "term", "lane", "sequence", "sent", "to", "expires", "repeated")
 
 
 def _exit(outcome: Outcome, wanted: Goal) -> Exit:

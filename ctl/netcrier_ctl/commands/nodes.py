@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from netcrier.control.methods import NODES
-from netcrier.control.types.master import NodeRow
+from netcrier.control.types.master import NodeRow, NodesRequest
 
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.render import Column, Style, short_id, table
@@ -30,12 +30,15 @@ _NOTES = {
 def add(parser: ArgumentParser) -> None:
     """Which nodes."""
     parser.add_argument("--away", action="store_true", help="only those that are silent")
+    parser.add_argument(
+        "--to", default="", metavar="SELECTOR", help="only those with these tags, as role=web,site!=fra"
+    )
 
 
 def run(session: Session, args: Namespace) -> Exit:
     """One row for each node."""
     with session.connect(session.unit("masterd")) as client:
-        known = client.call(NODES).rows
+        known = client.call(NODES, NodesRequest(to=args.to)).rows
     rows = [row for row in known if row.state == "away"] if args.away else known
     screen = session.screen
     if session.options.json:
@@ -47,9 +50,11 @@ def run(session: Session, args: Namespace) -> Exit:
         screen.lines(lines[1:])
     elif args.away:
         screen.note("no node is away")
+    elif args.to:
+        screen.note(f"no node matches {args.to}")
     else:
         screen.note("no node is known yet; each that hears the master enrols by itself, or by netctl join")
-    return Exit.NOTHING_MATCHED if args.away and not rows else Exit.DONE
+    return Exit.NOTHING_MATCHED if (args.away or args.to) and not rows else Exit.DONE
 
 
 def _cells(row: NodeRow, session: Session) -> list[str]:
@@ -60,8 +65,21 @@ def _cells(row: NodeRow, session: Session) -> list[str]:
     ]  # fmt: skip
     if session.options.verbose:
         cells += [row.trust or NONE, row.node]
-    note = _NOTES.get(row.state, "").format(row.name or short_id(row.node)) or row.note
+    note = note_of(row)
     return [*cells, note] if note else cells
+
+
+def note_of(row: NodeRow) -> str:
+    """What is to be known of a node besides, and the next step; empty where nothing is."""
+    name = row.name or short_id(row.node)
+    notes = [_NOTES[row.state].format(name)] if row.state in _NOTES else []
+    if row.note:
+        notes.append(row.note)
+    if row.gaps:
+        notes.append(f"lacks {row.gaps:,} message{'s' if row.gaps > 1 else ''} no longer kept")
+    if row.successor_of:
+        notes.append(f"a new key under a known name; the old one: netctl node forget {row.successor_of[:8]}")
+    return "; ".join(notes)
 
 
 def _seen(row: NodeRow, now: float) -> str:

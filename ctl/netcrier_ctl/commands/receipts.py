@@ -32,7 +32,7 @@ def run(session: Session, args: Namespace) -> Exit:
     outcome = outcome_of(receipts)
     rows = outcome.missing if args.missing else receipts.rows
     if session.options.json:
-        fields = {"id": receipts.id, "sent": receipts.sent, "size": receipts.size}
+        fields = {name: getattr(receipts, name) for name in ("id", "sent", "size", "to", "expires", "kept")}
         session.document("receipts", {**fields, **outcome.fields(), "receipts": rows})
     else:
         session.screen.result(result_line(outcome))
@@ -43,4 +43,5 @@ def run(session: Session, args: Namespace) -> Exit:
 
 def _cells(row: ReceiptRow, now: float) -> list[str]:
     seen = NONE if row.seen is None else ("now" if now - row.seen < NOW else since(row.seen, now))
-    return [row.name, row.state, milliseconds(row.after_ms), seen]
+    state = f"{row.state}, unexpected" if row.unexpected else row.state
+    return [row.name, state, milliseconds(row.after_ms), seen]

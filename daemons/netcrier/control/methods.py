@@ -72,7 +72,7 @@ RECEIPTS_FOLLOW = Stream(
     Right.READ,
     "Streams receipts as they come in; ends when all expected ones are there.",
 )
-NODES = Method("nodes", Nothing, master.Nodes, Right.READ, "Lists the nodes.")
+NODES = Method("nodes", master.NodesRequest, master.Nodes, Right.READ, "Lists the nodes.")
 NODE_APPROVE = Method("node.approve", master.NodeRequest, Done, Right.CHANGE, "Lets a waiting node into the group.")
 NODE_REVOKE = Method(
     "node.revoke", master.NodeRequest, master.Revoked, Right.CHANGE, "Shuts a node out: changes the group key at once."

@@ -61,6 +61,13 @@ class Deliveries:
         delivery = self._all.get(identity)
         return delivery.move(index, state, now, code) if delivery else None
 
+    def repeated(self, identity: MessageId, indexes: Iterable[int]) -> None:
+        """The message was sent again for these nodes."""
+        delivery = self._all.get(identity)
+        if delivery:
+            for index in indexes:
+                delivery.repeats[index] = delivery.repeats.get(index, 0) + 1
+
     def stray(self, identity: MessageId, index: int, now: float) -> Receipt | None:
         """A node has a message of which it does not know whether the master expects that."""
         delivery = self._all.get(identity)

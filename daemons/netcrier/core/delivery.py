@@ -48,7 +48,7 @@ OPEN: Final = frozenset({State.PENDING, State.RECEIVED, State.EXPIRED})
 """More is to come: what a restart of the master has to take up again."""
 
 _WITHOUT = (State.REFUSED, State.MISSED, State.GAP)
-_MOVES = frozenset(
+MOVES: Final = frozenset(
     {
         *((State.PENDING, state) for state in State if state is not State.PENDING),
         *((State.EXPIRED, state) for state in (*HAVE, *_WITHOUT, State.REVOKED)),
@@ -59,6 +59,7 @@ _MOVES = frozenset(
         (State.DELIVERED, State.HANDLED),
     }
 )
+"""(before, after) of every step that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,15 @@ class Receipt:
     after: float
     code: int = 0
     unexpected: bool = False
+    repeats: int = 0
+    """How often the message was sent again for this node until then."""
 
 
 class Delivery:
     """One message on its way to the nodes `expected` (roster indexes)."""
 
     __slots__ = (
-        "due_from", "expected", "last", "message", "outstanding", "received", "sent_at", "states", "strays",
+        "due_from", "expected", "last", "message", "outstanding", "received", "repeats", "sent_at", "states", "strays",
         "undelivered",
     )  # fmt: skip
 
@@ -93,6 +96,8 @@ class Delivery:
         self.states: dict[int, State] = dict.fromkeys(expected, State.PENDING) | dict(states or {})
         self.strays: dict[int, State] = {}
         """Nodes that have the message and were not expected to."""
+        self.repeats: dict[int, int] = {}
+        """By node: how often the message was sent again for it in this run."""
         self.expected = sum(state is not State.REVOKED for state in self.states.values())
         self.received = sum(state in HAVE for state in self.states.values())
         self.outstanding = {index for index, state in self.states.items() if state is State.PENDING}
@@ -103,7 +108,7 @@ class Delivery:
         before = self.states.get(index)
         if before is None:
             return self._move_stray(index, state, now)
-        if (before, state) not in _MOVES:
+        if (before, state) not in MOVES:
             return None
         self.states[index] = state
         self.expected += (before is State.REVOKED) - (state is State.REVOKED)
@@ -112,7 +117,7 @@ class Delivery:
         self.received += (state in HAVE) - (before in HAVE)
         if before is State.PENDING and state in HAVE:
             self.last = max(self.last, now - self.sent_at)
-        return Receipt(self.message, index, state, now - self.sent_at, code)
+        return Receipt(self.message, index, state, now - self.sent_at, code, repeats=self.repeats.get(index, 0))
 
     def stray(self, index: int, now: float) -> Receipt | None:
         """A node says that it has the message and may not have been expected; None where it was, or is known to."""
@@ -122,7 +127,7 @@ class Delivery:
         return self._move_stray(index, State.RECEIVED, now)
 
     def _move_stray(self, index: int, state: State, now: float) -> Receipt | None:
-        if index not in self.strays or (self.strays[index], state) not in _MOVES:
+        if index not in self.strays or (self.strays[index], state) not in MOVES:
             return None
         self.strays[index] = state
         return Receipt(self.message, index, state, now - self.sent_at, unexpected=True)

@@ -81,6 +81,15 @@ class Roster:
             if node.row.name == name or (len(name) >= 4 and node.row.id.hex().startswith(name.lower()))
         ]
 
+    def before(self, node: Node) -> str | None:
+        """The hex id of the node that had this one's name before, under another key."""
+        same = [
+            other
+            for other in self
+            if other.row.name == node.row.name and other.row.index < node.row.index and node.row.name
+        ]
+        return max(same, key=lambda other: other.row.index).row.id.hex() if same else None
+
     def put(self, node: Node) -> None:
         """Add or replace."""
         self._by_id[node.row.id] = node

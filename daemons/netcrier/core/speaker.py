@@ -111,6 +111,8 @@ class Composed:
     chain: Digest
     expected: tuple[int, ...]
     sent_us: int
+    size: int = 0
+    """Bytes of the body."""
     selector: str = ""
     condition: Condition | None = None
     body: bytes = b""
@@ -221,8 +223,8 @@ class Speaker:
         out.append(digest)
         until_us = now_us + ttl_ms * 1000 if ttl_ms else None
         condition = Condition(frozenset(expected) if selector else None, until_us) if selector or ttl_ms else None
-        apart = body if in_blocks else b""
-        return Composed(message.id, plaintext, digest, out.chains[-1], expected, now_us, selector, condition, apart)
+        apart, size, chain = body if in_blocks else b"", len(body), out.chains[-1]
+        return Composed(message.id, plaintext, digest, chain, expected, now_us, size, selector, condition, apart)
 
     def expected(self, selector: str) -> tuple[int, ...]:
         """The nodes that a message with this selector is for; UsageError, NotFoundError as `compose`."""
@@ -658,6 +660,7 @@ class Speaker:
         if plaintext is None:
             self.refused["no longer kept"] += 1
             return
+        self.deliveries.repeated(identity, indexes)
         self._say_to(indexes, self._seal(Kind.MESSAGE, plaintext))
         self.repaired += 1
 

@@ -70,7 +70,10 @@ class Teller:
     def _moved(
         self, lane: int, sequence: int, index: int, state: State, now: float, code: int = 0
     ) -> Iterator[Receipt]:
-        receipt = self.deliveries.move(MessageId(self.term, lane, sequence), index, state, now, code)
+        identity = MessageId(self.term, lane, sequence)
+        receipt = self.deliveries.move(identity, index, state, now, code)
+        if receipt is None and state is State.HANDLED and self.deliveries.get(identity) is None:
+            receipt = Receipt(identity, index, state, 0.0, code)  # of an earlier run: the store knows whether it fits
         if receipt:
             yield receipt
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from netcrier.control.methods import MASTERD, AnyMethod
+from netcrier.control.types.master import BroadcastRequest
 from netcrier.control.types.shared import Reloaded
 from netcrier.core.delivery import Delivery, Receipt, State
 from netcrier.core.events import (
@@ -42,7 +43,8 @@ from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
 from netcrier.masterd.recovery import STORE, open_sound
-from netcrier.masterd.store import BEGINNING, Store, Stored
+from netcrier.masterd.retention import Retention
+from netcrier.masterd.store import BEGINNING, Outcome, Store, Stored, outcome_of
 from netcrier.masterd.succession import Voice, guarded, refuse_term
 from netcrier.masterd.trust import Trust
 from netcrier.masterd.whereabouts import Whereabouts, lock
@@ -53,15 +55,18 @@ from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer
+from netcrier.wire.heard import Entry
 from netcrier.wire.multicast import ipv4_group, ipv6_group
 
 _log = logging.getLogger("netcrier.masterd")
 _COMMIT_EVERY = 0.020
-_PRUNE_EVERY = 600.0
+_PRUNE_EVERY = 60.0
 _ANSWERED_WITHIN = 0.6  # seconds in which nodes answer an inquiry: they spread over 0.4
 _AGAIN_AFTER = 0.1  # seconds from a new term to the new start: the answer to who asked for it leaves meanwhile
+TTL_MOST = 31_536_000
+"""Seconds that a message may live: a year; one without end needs no limit."""
 
-_LIVE = frozenset({"interfaces", "carriers", "nodes", "keep_messages"})
+_LIVE = frozenset({"interfaces", "carriers", "nodes", "keep_messages", "keep_seconds", "keep_bytes"})
 """Keys that take effect at a reload."""
 
 
@@ -92,6 +97,8 @@ class App:
         self._writer = Writer("store")
         self._sending = asyncio.Lock()
         self._receipts: list[Receipt] = []
+        self._heard: list[Entry] = []
+        self._unpruned = 0
         self._rows: set[NodeId] = set()
         self._commit_due = False
         self._followers: dict[MessageId, set[asyncio.Queue[Receipt]]] = {}
@@ -186,25 +193,31 @@ class App:
 
     # What the handlers call
 
-    async def broadcast(self, body: bytes, lane: int, request: str) -> tuple[Stored, int, bool]:
+    async def broadcast(self, wanted: BroadcastRequest) -> tuple[Stored, int, bool]:
         """The message, how many nodes it is expected by, and whether the request had been made before."""
-        if lane not in LANES:
-            raise UsageError(f"lane {lane}: there are 0 (the queue) and 1 (urgent)")
+        if wanted.lane not in LANES:
+            raise UsageError(f"lane {wanted.lane}: there are 0 (the queue) and 1 (urgent)")
+        ttl_ms = 0 if wanted.ttl is None else max(1, int(wanted.ttl * 1000))
+        if wanted.ttl is not None and not 0 < wanted.ttl <= TTL_MOST:
+            raise UsageError(f"a message's time to live is more than 0 and at most {TTL_MOST:,} seconds")
         async with self._sending:
-            known = self.store.by_request(request)
+            known = self.store.by_request(wanted.request, clock_us())
             if known:
-                return known, len(self.store.outcomes(known.number)), True
-            composed = self.speaker.compose(lane, body, clock_us())
+                outcomes = self.store.outcomes(known.number)
+                return known, sum(not outcome.unexpected for outcome in outcomes), True
+            composed = self.speaker.compose(wanted.lane, wanted.body, clock_us(), wanted.to, ttl_ms)
             try:
-                await self._writer.run(self.store.add_message, composed, request)
+                await self._writer.run(self.store.add_message, composed, wanted.request)
             except StoreError as error:
                 self.speaker.withdraw(composed)
                 self._store_failed(error)
                 raise
-            self._publish(composed, len(body))
-        return Stored(0, composed.id, composed.sent_us, body[:BEGINNING], len(body)), len(composed.expected), False
+            self._publish(composed)
+        size, expires_us = len(wanted.body), composed.condition.expires_us if composed.condition else None
+        stored = Stored(0, composed.id, composed.sent_us, wanted.body[:BEGINNING], size, wanted.to, expires_us)
+        return stored, len(composed.expected), False
 
-    async def follow(self, message: MessageId) -> AsyncIterator[Receipt]:
+    async def follow(self, message: MessageId) -> AsyncIterator[Outcome]:
         """Receipts of a message: those that are in, then the others as they come; ends with the last."""
         queue: asyncio.Queue[Receipt] = asyncio.Queue()
         followers = self._followers.setdefault(message, set())
@@ -215,14 +228,14 @@ class App:
             outcomes = self.store.outcomes(stored.number) if stored else []
             left = {outcome.index for outcome in outcomes if outcome.state is State.PENDING}
             for outcome in outcomes:
-                if outcome.after_us is not None:
-                    yield Receipt(message, outcome.index, outcome.state, outcome.after_us / 1e6)
+                if outcome.state not in (State.PENDING, State.REVOKED):
+                    yield outcome
             while left:
                 receipt = await queue.get()
                 if receipt.index in left:
                     left.discard(receipt.index)
                     if receipt.state not in (State.PENDING, State.REVOKED):
-                        yield receipt
+                        yield outcome_of(receipt)
         finally:
             followers.discard(queue)
             if not followers:
@@ -307,18 +320,24 @@ class App:
         now, now_us = asyncio.get_running_loop().time(), clock_us()
         for stored in self.store.unfinished():
             if stored.id.term == term:
-                states = {outcome.index: outcome.state for outcome in self.store.outcomes(stored.number)}
+                outcomes = self.store.outcomes(stored.number)
+                states = {outcome.index: outcome.state for outcome in outcomes if not outcome.unexpected}
                 sent_at = now - max(0, now_us - stored.sent_us) / 1e6
                 self.speaker.restore(Delivery(stored.id, states, sent_at, states), now)
+        for message, condition in self.store.conditions(term):
+            self.speaker.conditions.put(message, condition, now, now_us)
         for node in self.speaker.roster:
             if node.row.trust == "revoked":
                 self.speaker.deliveries.revoke(node.row.index, now)
 
-    def _publish(self, composed: Composed, size: int) -> None:
+    def _publish(self, composed: Composed) -> None:
         self.newest = composed.id
+        self._unpruned += 1
+        if self._unpruned >= self.config.keep_messages // 10:
+            self._prune()
         self.speaker.publish(composed, asyncio.get_running_loop().time())
         self._pump.flush()
-        self._event_log.sent(composed, size)
+        self._event_log.sent(composed)
 
     def _ways(self, audience: Audience) -> tuple[Address, ...]:
         chosen = self.carriers.addresses(audience)
@@ -343,26 +362,35 @@ class App:
                 case NodeChanged(row):
                     self._rows.add(row.id)
                     self._commit_soon()
-                case ReceiptsIn(receipts):
-                    self._receipts += [receipt for receipt in receipts if receipt.state is not State.REVOKED]
-                    self._tell(receipts)
-                    self._commit_soon()
+                case ReceiptsIn():
+                    self._take(event)
                 case KeysDue():
                     self._spawn(self._settle_keys())
                 case Reply() | Over():
                     self.asking.settle(event)
                 case StandingChanged():
                     self._settled(event)
-                case Completed(message, expected, after):
-                    self._event_log.completed(message, expected, after)
-                    self._remember(message, after)
+                case Completed():
+                    self._settle_message(event)
+
+    def _take(self, event: ReceiptsIn) -> None:
+        self._receipts += [receipt for receipt in event.receipts if receipt.state is not State.REVOKED]
+        if event.heard:
+            self._heard.append(event.heard)
+        self._tell(event.receipts)
+        self._commit_soon()
 
     def _tell(self, receipts: tuple[Receipt, ...]) -> None:
         for receipt in receipts:
-            if receipt.state is State.RECEIVED or receipt.state is State.DELIVERED:
+            if receipt.state is not State.REVOKED:
                 self._event_log.receipt(receipt)
             for queue in self._followers.get(receipt.message, ()):
                 queue.put_nowait(receipt)
+
+    def _settle_message(self, done: Completed) -> None:
+        self._event_log.completed(done)
+        if done.received == done.expected:
+            self._remember(done.message, done.after)
 
     def _remember(self, message: MessageId, after: float) -> None:
         self.completed[message] = after
@@ -413,6 +441,7 @@ class App:
     async def _commit(self) -> None:
         self._commit_due = False
         receipts, self._receipts = self._receipts, []
+        heard, self._heard = self._heard, []
         changed, self._rows = self._rows, set()
         # As they are now: a row from before a revocation must not follow it into the store.
         rows = [node.row for node in map(self.speaker.roster.get, changed) if node]
@@ -422,8 +451,12 @@ class App:
             if receipts:
                 await self._writer.run(self.store.add_receipts, receipts)
             self.store_error = ""
+            if heard:
+                self.speaker.heard(heard)
+                self._pump.flush()
         except StoreError as error:
             self._receipts = receipts + self._receipts
+            self._heard = heard + self._heard
             self._rows |= changed
             self._store_failed(error)
             asyncio.get_running_loop().call_later(1.0, self._commit_soon)
@@ -438,10 +471,17 @@ class App:
         self._spawn(self._pruned())
 
     async def _pruned(self) -> None:
+        config, self._unpruned = self.config, 0
+        keep = Retention(config.keep_messages, config.keep_seconds * 1_000_000, config.keep_bytes)
         try:
-            await self._writer.run(self.store.prune, self.config.keep_messages)
+            await self._commit()
+            await self._writer.run(self.store.drop_old, keep, clock_us())
         except StoreError as error:
             self._store_failed(error)
+            return
+        for lane, lowest in self.store.lowest(self.speaker.me.term).items():
+            self.speaker.dropped(lane, lowest, asyncio.get_running_loop().time())
+        self._pump.flush()
 
     def _store_failed(self, error: StoreError) -> None:
         if str(error) != self.store_error:

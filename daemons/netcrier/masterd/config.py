@@ -31,6 +31,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     node_port: Port = 12345
     """The UDP port on which nodes listen."""
     keep_messages: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 10_000
-    """Messages kept for nodes that are away; older ones are forgotten."""
+    """Messages kept for nodes that are away; older ones are dropped, and are a gap to who lacks them."""
+    keep_seconds: Annotated[int, msgspec.Meta(ge=0)] = 604_800
+    """How long messages are kept, in seconds; 0: as long as the two other bounds allow."""
+    keep_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1_073_741_824
+    """Bytes of messages that are kept; 0: as many as the two other bounds allow."""
     log: LogSection = LogSection()
     """How logs are written."""

@@ -7,9 +7,9 @@ import time
 import msgspec
 
 from netcrier.core.delivery import Receipt
+from netcrier.core.events import Completed
 from netcrier.core.roster import Roster
 from netcrier.core.speaker import Composed
-from netcrier.ids import MessageId
 from netcrier.runtime.logs import Clock, JsonLog, stamp
 
 
@@ -19,21 +19,31 @@ class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
     ts: float | str
     """When it happened."""
     event: str
-    """`broadcast`, `receipt` or `complete`."""
+    """`broadcast`, `receipt`, `complete` (every expected node has it) or `settled` (the others never will)."""
     id: str
     """The message."""
     size: int | None = None
     """Bytes of the body (broadcast)."""
     expected: int | None = None
-    """Nodes that are to receive it (broadcast, complete)."""
+    """Nodes that are to receive it (broadcast, complete, settled)."""
+    received: int | None = None
+    """Nodes that have it (complete, settled)."""
+    to: str | None = None
+    """The selector, where there is one (broadcast)."""
+    expires: float | str | None = None
+    """When its age limit ends, where there is one (broadcast)."""
     node: str | None = None
     """Hex id (receipt)."""
     name: str | None = None
     """The node's name (receipt)."""
     state: str | None = None
-    """`received` or `delivered` (receipt)."""
+    """`received`, `delivered`, `handled`, `refused`, `expired`, `missed` or `gap` (receipt)."""
+    code: int | None = None
+    """Exit status of the handler, or the reason of a refusal (receipt)."""
+    unexpected: bool = False
+    """The node was not expected to have it (receipt)."""
     after_ms: float | None = None
-    """Milliseconds since it was sent (receipt, complete)."""
+    """Milliseconds since it was sent (receipt, complete, settled)."""
 
 
 class EventLog:
@@ -42,9 +52,14 @@ class EventLog:
     def __init__(self, log: JsonLog, roster: Roster, clock: Clock) -> None:
         self.log, self._roster, self._clock = log, roster, clock
 
-    def sent(self, composed: Composed, size: int) -> None:
+    def sent(self, composed: Composed) -> None:
         """A message has left."""
-        self._write("broadcast", composed.id, size=size, expected=len(composed.expected))
+        until = composed.condition.expires_us if composed.condition else None
+        line = EventLine(
+            self._now(), "broadcast", str(composed.id), size=composed.size, expected=len(composed.expected),
+            to=composed.selector or None, expires=None if until is None else stamp(until / 1e6, self._clock),
+        )  # fmt: skip
+        self._append(line)
 
     def receipt(self, receipt: Receipt) -> None:
         """A node has told of a message."""
@@ -52,12 +67,18 @@ class EventLog:
         line = EventLine(
             self._now(), "receipt", str(receipt.message), node=node.row.id.hex() if node else None,
             name=node.row.name if node else None, state=receipt.state.name.lower(), after_ms=_ms(receipt.after),
+            code=receipt.code or None, unexpected=receipt.unexpected,
         )  # fmt: skip
         self._append(line)
 
-    def completed(self, message: MessageId, expected: int, after: float) -> None:
-        """Every expected node has the message."""
-        self._write("complete", message, expected=expected, after_ms=_ms(after))
+    def completed(self, done: Completed) -> None:
+        """Nothing is outstanding."""
+        event = "complete" if done.received == done.expected else "settled"
+        line = EventLine(
+            self._now(), event, str(done.message), expected=done.expected, received=done.received,
+            after_ms=_ms(done.after),
+        )  # fmt: skip
+        self._append(line)
 
     def reopen(self) -> None:
         """Write to a new file of the same name."""
@@ -69,13 +90,6 @@ class EventLog:
     def close(self) -> None:
         """No more lines."""
         self.log.close()
-
-    def _write(
-        self, event: str, message: MessageId, *, size: int | None = None, expected: int | None = None,
-        after_ms: float | None = None,
-    ) -> None:  # fmt: skip
-        line = EventLine(self._now(), event, str(message), size=size, expected=expected, after_ms=after_ms)
-        self._append(line)
 
     def _append(self, line: EventLine) -> None:
         self.log.tick()

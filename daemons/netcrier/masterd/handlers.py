@@ -18,6 +18,7 @@ from netcrier.control.types.master import (
     NodeRequest,
     NodeRow,
     Nodes,
+    NodesRequest,
     ReceiptRow,
     Receipts,
     ReceiptsRequest,
@@ -42,6 +43,7 @@ from netcrier.runtime.naming import message_id
 from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.runtime.version import VERSION
 from netcrier.wire.limits import SINGLES_MAX
+from netcrier.wire.selector import facts_of, parse_selector
 
 if TYPE_CHECKING:
     from netcrier.masterd.app import App
@@ -66,7 +68,8 @@ def _message(app: App, text: str) -> Stored:
     return stored
 
 
-def _receipt_row(app: App, index: int, state: State, after: float | None) -> ReceiptRow:
+def _receipt_row(app: App, outcome: Outcome) -> ReceiptRow:
+    index, state = outcome.index, outcome.state
     node = app.speaker.roster.at(index)
     text = state.name.lower()
     if node and state is State.PENDING and _state(app, node) == "away":
@@ -75,17 +78,31 @@ def _receipt_row(app: App, index: int, state: State, after: float | None) -> Rec
         node=node.row.id.hex() if node else "",
         name=node.row.name if node else f"#{index}",
         state=text,
-        after_ms=None if after is None else round(after * 1000, 3),
+        after_ms=_milliseconds(outcome.after_us),
+        last_ms=_milliseconds(outcome.last_us),
+        code=outcome.code,
+        repeats=outcome.repeats,
+        unexpected=outcome.unexpected,
         seen=seen(node) if node else None,
     )
 
 
+def _milliseconds(us: int | None) -> float | None:
+    return None if us is None else us / 1000
+
+
 def _received(outcomes: list[Outcome]) -> int:
-    return sum(outcome.state in HAVE for outcome in outcomes)
+    return sum(outcome.state in HAVE and not outcome.unexpected for outcome in outcomes)
 
 
 def _expected(outcomes: list[Outcome]) -> int:
-    return sum(outcome.state is not State.REVOKED for outcome in outcomes)
+    return sum(outcome.state is not State.REVOKED and not outcome.unexpected for outcome in outcomes)
+
+
+def _lacking(gaps: Mapping[int, int]) -> list[str]:
+    """Of nodes that came back too late."""
+    nodes = "1 node lacks" if len(gaps) == 1 else f"{len(gaps)} nodes lack"
+    return [f"{nodes} messages that are no longer kept: netctl nodes"] if gaps else []
 
 
 def _warnings(app: App) -> list[str]:
@@ -114,6 +131,7 @@ def _warnings(app: App) -> list[str]:
         found.append(f"receive buffer {app.port.buffer} bytes: sysctl -w net.core.rmem_max={RECEIVE_BUFFER}")
     if app.port.drops:
         found.append(f"the kernel dropped {app.port.drops} datagrams for want of buffer; they are asked for again")
+    found += _lacking(app.store.gaps())
     found += [f"sending fails: {name} ({count} times)" for name, count in app.port.errors.items()]
     return found
 
@@ -194,7 +212,11 @@ def _via(app: App, node: Node) -> str:
     return next((kind for kind in KINDS if kind in shared), UNICAST)
 
 
-def _roster_row(app: App, node: Node) -> NodeRow:
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else us / 1e6
+
+
+def _roster_row(app: App, node: Node, gaps: int) -> NodeRow:
     row = node.row
     outstanding = sum(row.index in delivery.outstanding for delivery in app.speaker.deliveries)
     return NodeRow(
@@ -209,6 +231,8 @@ def _roster_row(app: App, node: Node) -> NodeRow:
         note="broadcast does not reach it" if row.single_us or node.missed >= MISSED else "",
         tags=dict(row.tags),
         trust=row.trust,
+        gaps=gaps,
+        successor_of=app.speaker.roster.before(node),
     )
 
 
@@ -224,7 +248,7 @@ class Handlers:
     async def broadcast(self, params: BroadcastRequest, _caller: Caller) -> Sent:
         if not params.request:
             raise UsageError("a broadcast needs a request id: unique text made by the client")
-        stored, expected, repeated = await self._app.broadcast(params.body, params.lane, params.request)
+        stored, expected, repeated = await self._app.broadcast(params)
         identity = stored.id
         return Sent(
             id=str(identity),
@@ -233,6 +257,8 @@ class Handlers:
             sequence=identity.sequence,
             sent=stored.sent_us / 1e6,
             expected=expected,
+            to=stored.selector,
+            expires=_seconds(stored.expires_us),
             repeated=repeated,
         )
 
@@ -240,25 +266,33 @@ class Handlers:
         await self._app.settle_receipts()
         stored = _message(self._app, params.id)
         outcomes = self._app.store.outcomes(stored.number)
-        rows = [
-            _receipt_row(self._app, o.index, o.state, None if o.after_us is None else o.after_us / 1e6)
-            for o in outcomes
-        ]
+        rows = [_receipt_row(self._app, outcome) for outcome in outcomes]
+        keep_seconds = self._app.config.keep_seconds
         return Receipts(
             id=str(stored.id),
             sent=stored.sent_us / 1e6,
             size=stored.size,
             expected=_expected(outcomes),
             received=_received(outcomes),
+            to=stored.selector,
+            expires=_seconds(stored.expires_us),
+            kept_until=stored.sent_us / 1e6 + keep_seconds if keep_seconds else None,
+            kept=stored.kept,
             rows=sorted(rows, key=lambda row: (row.name, row.node)),
         )
 
     async def follow(self, params: ReceiptsRequest, _caller: Caller) -> AsyncIterator[ReceiptRow]:
-        async for receipt in self._app.follow(_message(self._app, params.id).id):
-            yield _receipt_row(self._app, receipt.index, receipt.state, receipt.after)
+        async for outcome in self._app.follow(_message(self._app, params.id).id):
+            yield _receipt_row(self._app, outcome)
 
-    async def nodes(self, _params: Nothing, _caller: Caller) -> Nodes:
-        rows = [_roster_row(self._app, node) for node in self._app.speaker.roster]
+    async def nodes(self, params: NodesRequest, _caller: Caller) -> Nodes:
+        selector, gaps = parse_selector(params.to), self._app.store.gaps()
+        roster = self._app.speaker.roster
+        rows = [
+            _roster_row(self._app, node, gaps.get(node.row.index, 0))
+            for node in roster
+            if selector.holds(facts_of(node.row.name, node.row.tags))
+        ]
         return Nodes(sorted(rows, key=lambda row: (row.name, row.node)))
 
     async def forget(self, params: NodeRequest, _caller: Caller) -> Done:

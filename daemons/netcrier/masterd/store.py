@@ -11,25 +11,34 @@ from typing import Any, Final
 import msgspec
 
 from netcrier.core.admission import Grant
-from netcrier.core.delivery import Receipt, State
+from netcrier.core.conditions import Condition
+from netcrier.core.delivery import HAVE, MOVES, OPEN, Receipt, State
 from netcrier.core.events import NodeRow
 from netcrier.core.keyring import GroupKeys
 from netcrier.core.outbox import OutLane
 from netcrier.core.speaker import Composed
 from netcrier.errors import StoreError
 from netcrier.ids import LANES, MessageId, NodeId
+from netcrier.masterd.retention import Retention, drop_old
 from netcrier.runtime.store import Transaction, open_database
-from netcrier.wire.envelope import KEY_SIZE, NO_CHAIN, Digest
+from netcrier.wire.envelope import KEY_SIZE, Digest
 from netcrier.wire.message import decode_message
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS message(
     number INTEGER PRIMARY KEY, term INTEGER, lane INTEGER, sequence INTEGER, signed BLOB, digest BLOB, chain BLOB,
-    sent_us INTEGER, request TEXT UNIQUE, UNIQUE(term, lane, sequence));
+    sent_us INTEGER, size INTEGER, selector TEXT, expires_us INTEGER, UNIQUE(term, lane, sequence));
 CREATE TABLE IF NOT EXISTS body(message INTEGER PRIMARY KEY, data BLOB);
 CREATE TABLE IF NOT EXISTS delivery(
-    message INTEGER, node INTEGER, state INTEGER, after_us INTEGER, PRIMARY KEY(message, node)) WITHOUT ROWID;
+    message INTEGER, node INTEGER, state INTEGER, after_us INTEGER, last_us INTEGER, code INTEGER, repeats INTEGER,
+    unexpected INTEGER, PRIMARY KEY(message, node)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS gap ON delivery(node) WHERE state = 7;
+CREATE TABLE IF NOT EXISTS request(
+    id TEXT PRIMARY KEY, term INTEGER, lane INTEGER, sequence INTEGER, sent_us INTEGER) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS request_age ON request(sent_us);
+CREATE TABLE IF NOT EXISTS base(
+    term INTEGER, lane INTEGER, sequence INTEGER, chain BLOB, PRIMARY KEY(term, lane)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS node(number INTEGER PRIMARY KEY, id BLOB UNIQUE, row BLOB);
 CREATE TABLE IF NOT EXISTS grant_(id BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID;
 """
@@ -38,25 +47,57 @@ CREATE TABLE IF NOT EXISTS grant_(id BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID
 BEGINNING: Final = 8 * 1024
 """Bytes of a body that lists show: a thousand of them fit one reply; `body` has all of it."""
 
+REQUESTS_KEPT_US: Final = 86_400_000_000
+"""A request is known for a day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message in the store; of `size` bytes `body` has at most the first BEGINNING."""
+    """A message in the store; of `size` bytes `body` has at most the first BEGINNING.
+
+    Where only the receipts are left of it, `kept` is False and `body` empty.
+    """
 
     number: int
     id: MessageId
     sent_us: int
     body: bytes
     size: int
+    selector: str = ""
+    expires_us: int | None = None
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A message at one node. `after_us` None without a receipt."""
+    """A message at one node. `after_us`: from sending to the first receipt, None without one; `last_us`: to the last.
+
+    `repeats`: how often it was sent again for this node; `unexpected`: the node was not expected to have it.
+    """
 
     index: int
     state: State
     after_us: int | None
+    last_us: int | None = None
+    code: int = 0
+    repeats: int = 0
+    unexpected: bool = False
+
+
+def outcome_of(receipt: Receipt) -> Outcome:
+    """What the store will say once it has the receipt, where that is the first."""
+    us = int(receipt.after * 1e6)
+    first = us if receipt.state in HAVE else None
+    return Outcome(receipt.index, receipt.state, first, us, receipt.code, receipt.repeats, receipt.unexpected)
+
+
+_APART = f"(SELECT substr(data, 1, {BEGINNING}) FROM body WHERE body.message = number)"  # noqa: S608 - ours
+_COLUMNS = f"number, term, lane, sequence, sent_us, signed, size, selector, expires_us, {_APART}"
+
+
+def _beginning(signed: bytes | None, apart: bytes | None) -> bytes:
+    """Of the body: in the signed message, or apart from it where it went in blocks."""
+    return apart or (decode_message(signed).body if signed else b"")
 
 
 class Store:
@@ -169,65 +210,74 @@ class Store:
     # Messages
 
     def add_message(self, composed: Composed, request: str) -> None:
-        """The message, its number and whom it is expected by."""
-        identity = composed.id
+        """The message, its number, whom it is expected by, and the request that made it."""
+        identity, condition = composed.id, composed.condition
+        name = (identity.term, identity.lane, identity.sequence)
         with Transaction(self._database) as database:
             number = database.execute(
-                "INSERT INTO message VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO message VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    identity.term, identity.lane, identity.sequence, composed.plaintext,
-                    composed.digest, composed.chain, composed.sent_us, request,
+                    *name, composed.plaintext, composed.digest, composed.chain, composed.sent_us, composed.size,
+                    composed.selector, condition.expires_us if condition else None,
                 ),
             ).lastrowid  # fmt: skip
             if composed.body:
                 database.execute("INSERT INTO body VALUES (?, ?)", (number, composed.body))
             database.executemany(
-                "INSERT INTO delivery VALUES (?, ?, 0, NULL)", [(number, index) for index in composed.expected]
+                "INSERT INTO delivery VALUES (?, ?, 0, NULL, NULL, 0, 0, 0)",
+                [(number, index) for index in composed.expected],
             )
+            database.execute("DELETE FROM request WHERE sent_us < ?", (composed.sent_us - REQUESTS_KEPT_US,))
+            database.execute("INSERT INTO request VALUES (?, ?, ?, ?, ?)", (request, *name, composed.sent_us))
 
     def add_receipts(self, receipts: list[Receipt]) -> None:
-        """What nodes have said; the time of the first receipt stays."""
+        """What nodes have said; the time of the first receipt stays, and no state goes back."""
         with Transaction(self._database) as database:
-            database.executemany(
-                "UPDATE delivery SET state = ?, after_us = coalesce(after_us, ?) WHERE node = ? AND message ="
-                " (SELECT number FROM message WHERE term = ? AND lane = ? AND sequence = ?)",
-                [
-                    (int(r.state), int(r.after * 1e6), r.index, r.message.term, r.message.lane, r.message.sequence)
-                    for r in receipts
-                ],
-            )
+            for receipt in receipts:
+                self._put_receipt(database, receipt)
 
-    def prune(self, keep: int) -> None:
-        """Forget all but the newest `keep` messages, with their receipts and request ids.
-
-        The newest of each lane stays: from it the lane counts on after a restart.
-        """
+    def drop_old(self, keep: Retention, now_us: int) -> None:
+        """Forget what is beyond the retention."""
         with Transaction(self._database) as database:
-            newest = database.execute("SELECT max(number) FROM message").fetchone()[0] or 0
-            database.execute("DELETE FROM delivery WHERE message <= ?", (newest - keep,))
-            database.execute(
-                "DELETE FROM message WHERE number <= ? AND number NOT IN"
-                " (SELECT max(number) FROM message GROUP BY term, lane)",
-                (newest - keep,),
-            )
-            database.execute("DELETE FROM body WHERE message NOT IN (SELECT number FROM message)")
+            drop_old(database, keep, now_us)
 
     def lanes(self, term: int) -> list[OutLane]:
         """Every lane of the term, with digests and chains of what is kept."""
         lanes = []
         for lane in LANES:
-            rows = self._reader.execute(
-                "SELECT sequence, digest, chain FROM message WHERE term = ? AND lane = ? ORDER BY sequence",
-                (term, lane),
-            ).fetchall()
             out = OutLane(lane)
-            if rows:
-                out.lowest = rows[0][0]
-                out.base = NO_CHAIN if out.lowest == 1 else None
-                out.digests = [Digest(row[1]) for row in rows]
-                out.chains = [Digest(row[2]) for row in rows]
+            for sequence, chain in self._read(
+                "SELECT sequence, chain FROM base WHERE term = ? AND lane = ?", term, lane
+            ):
+                out.lowest, out.base = sequence + 1, Digest(chain)
+            rows = self._read(
+                "SELECT digest, chain FROM message WHERE term = ? AND lane = ? AND sequence >= ? ORDER BY sequence",
+                term, lane, out.lowest,
+            )  # fmt: skip
+            out.digests = [Digest(digest) for digest, _ in rows]
+            out.chains = [Digest(chain) for _, chain in rows]
             lanes.append(out)
         return lanes
+
+    def lowest(self, term: int) -> dict[int, int]:
+        """The first number that is kept of each lane of which something was dropped."""
+        return {
+            lane: sequence + 1 for lane, sequence in self._read("SELECT lane, sequence FROM base WHERE term = ?", term)
+        }
+
+    def conditions(self, term: int) -> list[tuple[MessageId, Condition]]:
+        """The conditions of the messages of this term that are kept and have some."""
+        rows = self._read(
+            "SELECT number, lane, sequence, selector, expires_us FROM message WHERE term = ? AND signed IS NOT NULL"
+            " AND (selector != '' OR expires_us IS NOT NULL)",
+            term,
+        )
+        found = []
+        for number, lane, sequence, selector, expires_us in rows:
+            nodes = self._read("SELECT node FROM delivery WHERE message = ? AND NOT unexpected", number)
+            expected = frozenset(node for (node,) in nodes) if selector else None
+            found.append((MessageId(term, lane, sequence), Condition(expected, expires_us)))
+        return found
 
     def signed_message(self, identity: MessageId) -> bytes | None:
         """The signed plaintext, for repetition."""
@@ -246,9 +296,12 @@ class Store:
         )  # fmt: skip
         return rows[0][0] if rows else None
 
-    def by_request(self, request: str) -> Stored | None:
-        """The message that this request has made."""
-        return self._one("request = ?", request)
+    def by_request(self, request: str, now_us: int) -> Stored | None:
+        """The message that this request has made within a day."""
+        rows = self._read(
+            "SELECT term, lane, sequence FROM request WHERE id = ? AND sent_us >= ?", request, now_us - REQUESTS_KEPT_US
+        )
+        return self.message(MessageId(*rows[0])) if rows else None
 
     def message(self, identity: MessageId) -> Stored | None:
         """One message."""
@@ -256,16 +309,29 @@ class Store:
 
     def newest(self, limit: int) -> list[Stored]:
         """The newest messages, the oldest of them first."""
-        return self._messages("number IN (SELECT number FROM message ORDER BY number DESC LIMIT ?)", limit)
+        return self._messages(
+            "number IN (SELECT number FROM message WHERE signed IS NOT NULL ORDER BY number DESC LIMIT ?)", limit
+        )
 
     def outcomes(self, number: int) -> list[Outcome]:
-        """A message at every node that it was expected by."""
-        rows = self._read("SELECT node, state, after_us FROM delivery WHERE message = ?", number)
-        return [Outcome(node, State(state), after_us) for node, state, after_us in rows]
+        """A message at every node that it was expected by, or that has it all the same."""
+        rows = self._read(
+            "SELECT node, state, after_us, last_us, code, repeats, unexpected FROM delivery WHERE message = ?", number
+        )
+        return [
+            Outcome(node, State(state), after_us, last_us, code, repeats, bool(unexpected))
+            for node, state, after_us, last_us, code, repeats, unexpected in rows
+        ]
+
+    def gaps(self) -> dict[int, int]:
+        """By node: how many messages it will never have, of those whose receipts are still known."""
+        return dict(self._read("SELECT node, count(*) FROM delivery WHERE state = 7 GROUP BY node"))
 
     def unfinished(self) -> list[Stored]:
-        """Messages that some node has not confirmed as delivered."""
-        return self._messages("number IN (SELECT DISTINCT message FROM delivery WHERE state < ?)", int(State.DELIVERED))
+        """Messages that some node can still receive, deliver or miss."""
+        states = ", ".join(str(int(state)) for state in OPEN)
+        where = f"signed IS NOT NULL AND number IN (SELECT DISTINCT message FROM delivery WHERE state IN ({states}))"  # noqa: S608 - ours
+        return self._messages(where)
 
     # Nodes and tokens
 
@@ -344,17 +410,39 @@ class Store:
         return next(iter(self._messages(where, *values)), None)
 
     def _messages(self, where: str, *values: str | int) -> list[Stored]:
-        query = (
-            "SELECT number, term, lane, sequence, sent_us, signed,"  # noqa: S608 - ours
-            f" (SELECT substr(data, 1, {BEGINNING}) FROM body WHERE message = number) FROM message"
-            f" WHERE {where} ORDER BY number"
-        )
-        found = []
-        for number, term, lane, sequence, sent_us, signed, beginning in self._read(query, *values):
-            message = decode_message(signed)
-            body, size = (beginning or b"", message.size) if message.blocks else (message.body, len(message.body))
-            found.append(Stored(number, MessageId(term, lane, sequence), sent_us, body, size))
-        return found
+        query = f"SELECT {_COLUMNS} FROM message WHERE {where} ORDER BY number"  # noqa: S608 - ours
+        return [
+            Stored(
+                number, MessageId(term, lane, sequence), sent_us, _beginning(signed, apart), size, selector, expires_us,
+                signed is not None,
+            )
+            for number, term, lane, sequence, sent_us, signed, size, selector, expires_us, apart in self._read(
+                query, *values
+            )
+        ]  # fmt: skip
+
+    @staticmethod
+    def _put_receipt(database: sqlite3.Connection, receipt: Receipt) -> None:
+        message, index, last_us = receipt.message, receipt.index, int(receipt.after * 1e6)
+        name = (message.term, message.lane, message.sequence)
+        if receipt.unexpected:
+            database.execute(
+                "INSERT OR IGNORE INTO delivery SELECT number, ?, 0, NULL, NULL, 0, 0, 1 FROM message"
+                " WHERE term = ? AND lane = ? AND sequence = ?",
+                (index, *name),
+            )
+        found = database.execute(
+            "SELECT number, state FROM message JOIN delivery ON message = number AND node = ?"
+            " WHERE term = ? AND lane = ? AND sequence = ?",
+            (index, *name),
+        ).fetchone()
+        if found and (State(found[1]), receipt.state) in MOVES:
+            first_us = last_us if receipt.state in HAVE else None
+            database.execute(
+                "UPDATE delivery SET state = ?, code = ?, repeats = max(repeats, ?), after_us = coalesce(after_us, ?),"
+                " last_us = max(coalesce(last_us, 0), ?) WHERE message = ? AND node = ?",
+                (int(receipt.state), receipt.code, receipt.repeats, first_us, last_us, found[0], index),
+            )
 
     def _read(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         try:

@@ -13,7 +13,8 @@ from netcrier.core.keyring import GroupKeys
 from netcrier.core.speaker import Composed
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId, NodeId
-from netcrier.masterd.store import Outcome, Store
+from netcrier.masterd.retention import RECEIPTS_KEPT, Retention
+from netcrier.masterd.store import REQUESTS_KEPT_US, Outcome, Store
 
 from tests.network import Network
 
@@ -30,10 +31,10 @@ def store(path: Path) -> Iterator[Store]:
     store.close()
 
 
-def composed(count: int, nodes: int = 2) -> list[Composed]:
+def composed(count: int, nodes: int = 2, to: str = "", ttl_ms: int = 0) -> list[Composed]:
     net = Network(nodes, seed=1)
     net.run(5, until=lambda: len(net.master.roster) == nodes)
-    return [net.master.compose(0, b"body %d" % number, 1_000_000 + number) for number in range(count)]
+    return [net.master.compose(0, b"body %d" % number, 1_000_000 + number, to, ttl_ms) for number in range(count)]
 
 
 def row(index: int, name: str = "node") -> NodeRow:
@@ -70,7 +71,7 @@ def test_closing_the_group_keeps_key_token_and_waiting_nodes(store: Store) -> No
 def test_a_message_is_found_by_number_and_by_request_with_its_outcomes(store: Store) -> None:
     (message,) = composed(1)
     store.add_message(message, "request")
-    stored = store.by_request("request")
+    stored = store.by_request("request", 1_000_000)
     assert stored == store.message(MessageId(1, 0, 1))
     assert stored
     assert stored.body == b"body 0"
@@ -85,9 +86,12 @@ def test_the_first_receipt_gives_the_time_and_the_last_the_state(store: Store) -
     store.add_receipts([Receipt(message.id, 0, State.RECEIVED, 0.004)])
     store.add_receipts([Receipt(message.id, 0, State.DELIVERED, 0.009)])
     store.add_receipts([Receipt(message.id, 1, State.DELIVERED, 0.007)])
-    stored = store.by_request("request")
+    stored = store.by_request("request", 1_000_000)
     assert stored
-    assert store.outcomes(stored.number) == [Outcome(0, State.DELIVERED, 4000), Outcome(1, State.DELIVERED, 7000)]
+    assert store.outcomes(stored.number) == [
+        Outcome(0, State.DELIVERED, 4000, 9000),
+        Outcome(1, State.DELIVERED, 7000, 7000),
+    ]
     assert store.unfinished() == []
 
 
@@ -108,7 +112,7 @@ def test_lanes_come_back_with_their_digests_and_chains(store: Store) -> None:
     queue, urgent = store.lanes(1)
     assert (queue.highest, urgent.highest) == (3, 0)
     assert queue.chain_at(3) == messages[2].chain
-    store.prune(keep=2)
+    store.drop_old(Retention(2), 0)
     queue, _ = store.lanes(1)
     assert (queue.lowest, queue.highest, queue.chain_at(3)) == (2, 3, messages[2].chain)
 
@@ -119,7 +123,7 @@ def test_a_forgotten_node_leaves_no_expectation(store: Store) -> None:
     store.keep_nodes([row(0), row(1, "other")])
     store.forget_node(row(0))
     assert [kept.name for kept in store.nodes()] == ["other"]
-    stored = store.by_request("request")
+    stored = store.by_request("request", 1_000_000)
     assert stored
     assert [outcome.index for outcome in store.outcomes(stored.number)] == [1]
 
@@ -138,11 +142,11 @@ def test_a_lane_whose_messages_are_forgotten_counts_on(store: Store) -> None:
     messages = composed(6)
     for number, message in enumerate(messages):
         store.add_message(message, f"request {number}")
-    store.prune(keep=3)
+    store.drop_old(Retention(3), 0)
     (queue, urgent) = store.lanes(1)
     assert (queue.lowest, queue.highest, urgent.highest) == (4, 6, 0)
-    assert [queue.chain_at(at) for at in range(3, 7)] == [None, *(message.chain for message in messages[3:])]
-    store.prune(keep=0)
+    assert [queue.chain_at(at) for at in range(3, 7)] == [message.chain for message in messages[2:]]
+    store.drop_old(Retention(0), 0)
     (queue, _) = store.lanes(1)
     assert (queue.highest, queue.chain_at(6), queue.span().highest) == (6, messages[5].chain, 6)
 
@@ -152,5 +156,100 @@ def test_an_urgent_number_is_not_given_twice_after_many_queued_messages(store: S
     net.run(5, until=lambda: len(net.master.roster) == 1)
     for number, lane in enumerate([1, 0, 0, 0]):
         store.add_message(net.master.compose(lane, b"", 0), f"request {number}")
-    store.prune(keep=2)
+    store.drop_old(Retention(2), 0)
     assert [lane.highest for lane in store.lanes(1)] == [3, 1]
+
+
+def kept(store: Store) -> list[int]:
+    return [stored.id.sequence for stored in store.newest(100)]
+
+
+@pytest.mark.parametrize(
+    ("keep", "left"),
+    [
+        (Retention(2), [5, 6]),
+        (Retention(100), [1, 2, 3, 4, 5, 6]),
+        (Retention(100, age_us=3), [3, 4, 5, 6]),
+        (Retention(100, size=500), [4, 5, 6]),
+        (Retention(100, age_us=1, size=100), []),
+    ],
+)
+def test_messages_are_kept_by_number_age_and_bytes(store: Store, keep: Retention, left: list[int]) -> None:
+    for message in composed(6):  # sent at 1,000,000 to 1,000,005 µs; 138 signed bytes each
+        store.add_message(message, str(message.id))
+    store.drop_old(keep, 1_000_005)
+    assert kept(store) == left
+    assert store.lowest(1) == ({} if len(left) == 6 else {0: 7 - len(left)})
+
+
+def test_what_is_dropped_is_a_gap_to_who_lacks_it_and_keeps_its_receipts(store: Store) -> None:
+    first, second = composed(2)
+    for message in (first, second):
+        store.add_message(message, str(message.id))
+    store.add_receipts([Receipt(first.id, 0, State.DELIVERED, 0.004)])
+    store.drop_old(Retention(1), 0)
+    stored = store.message(first.id)
+    assert stored
+    assert (stored.kept, stored.body, stored.size, store.signed_message(first.id)) == (False, b"", 6, None)
+    states = {outcome.index: outcome.state for outcome in store.outcomes(stored.number)}
+    assert states == {0: State.DELIVERED, 1: State.GAP}
+    assert store.gaps() == {1: 1}
+    assert [unfinished.id for unfinished in store.unfinished()] == [second.id]
+
+
+def test_receipts_of_dropped_messages_are_bounded(store: Store) -> None:
+    messages = composed(RECEIPTS_KEPT + 3, nodes=1)
+    for message in messages:
+        store.add_message(message, str(message.id))
+    store.drop_old(Retention(1), 0)
+    store.drop_old(Retention(1), 0)
+    found = [message.id for message in messages if store.message(message.id)]
+    assert found == [message.id for message in messages[2:]]
+
+
+def test_conditions_come_back_after_a_restart(store: Store) -> None:
+    plain, *_ = composed(1)
+    store.add_message(plain, "plain")
+    for message in composed(3, to="name=node1", ttl_ms=60_000)[1:]:
+        store.add_message(message, str(message.id))
+    assert store.conditions(1) == [
+        (MessageId(1, 0, number), message.condition)
+        for number, message in zip((2, 3), composed(3, to="name=node1", ttl_ms=60_000)[1:], strict=True)
+    ]
+    store.drop_old(Retention(1), 0)
+    assert [identity.sequence for identity, _ in store.conditions(1)] == [3]
+
+
+def test_a_node_that_was_not_expected_is_listed_apart(store: Store) -> None:
+    (message,) = composed(1, to="name=node1")
+    store.add_message(message, "request")
+    stray = 1 - message.expected[0]
+    store.add_receipts([Receipt(message.id, stray, State.RECEIVED, 0.1, unexpected=True)])
+    stored = store.message(message.id)
+    assert stored
+    assert [(outcome.index, outcome.unexpected) for outcome in store.outcomes(stored.number) if outcome.unexpected] == [
+        (stray, True)
+    ]
+    ((_, condition),) = store.conditions(1)
+    assert condition.expected == frozenset(message.expected)
+
+
+def test_no_state_goes_back(store: Store) -> None:
+    (message,) = composed(1)
+    store.add_message(message, "request")
+    for state in (State.DELIVERED, State.RECEIVED, State.REFUSED, State.EXPIRED):
+        store.add_receipts([Receipt(message.id, 0, state, 0.1)])
+    stored = store.message(message.id)
+    assert stored
+    assert store.outcomes(stored.number)[0].state is State.DELIVERED
+
+
+def test_a_request_is_known_for_a_day_also_when_its_message_is_dropped(store: Store) -> None:
+    first, second = composed(2)
+    store.add_message(first, "request")
+    store.add_message(second, "other")
+    store.drop_old(Retention(1), 0)
+    known = store.by_request("request", first.sent_us + REQUESTS_KEPT_US)
+    assert known
+    assert known.id == first.id
+    assert store.by_request("request", first.sent_us + REQUESTS_KEPT_US + 1) is None

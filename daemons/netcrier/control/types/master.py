@@ -133,6 +133,10 @@ class BroadcastRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Unique text made by the client: a repetition within a day returns the first message and sends nothing."""
     lane: int = 0
     """0 the queue, 1 urgent."""
+    to: str = ""
+    """The nodes that it is for, as `role=web,site!=fra,os=~deb.*`; empty: all. None matches: `not-found`."""
+    ttl: float | None = None
+    """Seconds after which it is not delivered any more; None: without end."""
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -150,6 +154,10 @@ class Sent(Struct, frozen=True, kw_only=True):
     """Epoch seconds."""
     expected: int
     """Nodes that are to receive it."""
+    to: str = ""
+    """The selector."""
+    expires: float | None = None
+    """Epoch seconds after which it is not delivered any more; None: without end."""
     repeated: bool = False
     """Whether this request was already carried out and the reply names the first message."""
 
@@ -169,9 +177,18 @@ class ReceiptRow(Struct, frozen=True, kw_only=True):
     name: str
     """Its host name."""
     state: str
-    """`received`, `delivered`, `pending`, `offline`, `revoked`, `refused`, `expired` or `missed`."""
+    """`pending`, `offline` (pending, and the node is away), `received`, `delivered`, `handled`, `refused`, `expired`,
+    `missed`, `gap` or `revoked`."""
     after_ms: float | None = None
     """Milliseconds from the first datagram to the receipt; None without one."""
+    last_ms: float | None = None
+    """Milliseconds from the first datagram to the newest word about it; None without one."""
+    code: int = 0
+    """`handled`: the handler's exit status; `refused`: 1 the node's tags, 2 a selector that it cannot read."""
+    repeats: int = 0
+    """How often the message was sent again for this node."""
+    unexpected: bool = False
+    """Whether the node has it and was not expected to: it counts neither as expected nor as received."""
     seen: float | None = None
     """Epoch seconds when the node was last heard."""
 
@@ -189,8 +206,16 @@ class Receipts(Struct, frozen=True, kw_only=True):
     """Nodes that were to receive it."""
     received: int
     """Receipts that are in."""
+    to: str = ""
+    """The selector."""
+    expires: float | None = None
+    """Epoch seconds after which it is not delivered any more; None: without end."""
+    kept_until: float | None = None
+    """Epoch seconds until when it is kept for nodes that are away, at most; None: no bound by time."""
+    kept: bool = True
+    """Whether the master still has the message; else only its receipts."""
     rows: list[ReceiptRow]
-    """One for each expected node, by name."""
+    """One for each expected node, and for those that have it all the same; by name."""
 
 
 class NodeRow(Struct, frozen=True, kw_only=True):
@@ -218,6 +243,17 @@ class NodeRow(Struct, frozen=True, kw_only=True):
     """`token`, `first-use`, `approved`, `waiting` or `revoked`."""
     note: str = ""
     """What is to be known of the way to it, or empty."""
+    gaps: int = 0
+    """Messages that the master dropped before the node came back; of the newest 1000 dropped ones."""
+    successor_of: str | None = None
+    """Hex id of the node that had this name before: a new key under a known name."""
+
+
+class NodesRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of `nodes`."""
+
+    to: str = ""
+    """Only the nodes that this selector means; empty: all."""
 
 
 class Nodes(Struct, frozen=True):

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netcrier.control.failures import Broken, Deadline, NotPermitted, Refused
+from msgspec.structs import replace
+from netcrier.control.failures import Broken, Deadline, NotFound, NotPermitted, Refused
 from netcrier.control.types.master import ReceiptRow, Receipts, Sent
 from netcrier_ctl.commands.broadcast import LARGEST, goal
 
@@ -227,3 +228,56 @@ def test_ctrl_c_says_that_it_is_sent(host: Host) -> None:
 )
 def test_goal(text: str, expected: int, needed: int) -> None:
     assert goal(text).of(expected) == needed
+
+
+def test_targets_and_time_to_live_go_with_the_request_and_come_back(host: Host) -> None:
+    master(host, *ALL)
+    host.answers("masterd", broadcast=replace(sent(), to="role=web", expires=NOW + 600))
+    shown = json.loads(host.netctl("broadcast", "hi", "--to", "role=web", "--ttl", "10m", "--json").out)
+    (request,) = host.asked("broadcast")
+    assert (request.to, request.ttl) == ("role=web", 600.0)
+    assert (shown["to"], shown["expires"]) == ("role=web", NOW + 600)
+
+
+def test_a_selector_that_matches_nobody_is_6(host: Host) -> None:
+    host.answers("masterd", broadcast=NotFound("not-found", "no node matches 'role=x'"))
+    ran = host.netctl("broadcast", "hi", "--to", "role=x")
+    assert (ran.code, "no node matches" in ran.err) == (6, True)
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "says"),
+    [
+        ("refused", 1, "n3 (refused: its tags do not match)"),
+        ("refused", 2, "n3 (refused: it cannot read the selector)"),
+        ("expired", 0, "n3 (its time ran out)"),
+        ("missed", 0, "n3 (its time ran out before it came)"),
+        ("gap", 0, "n3 (no longer kept when it came back)"),
+    ],
+)
+def test_who_will_never_get_it_is_listed_with_the_reason(host: Host, state: str, code: int, says: str) -> None:
+    without = replace(row(3, None, state), code=code)
+    master(host, *ALL[:2], without, stream=[*ALL[:2], without])
+    ran = host.netctl("broadcast", "hi")
+    assert (ran.code, ran.out.splitlines()[1]) == (5, f"missing: {says}")
+
+
+def test_until_when_an_absent_node_can_get_it_is_said(host: Host) -> None:
+    master(host, *ALL[:2], AWAY)
+    last = replace(receipts(*ALL[:2], AWAY), kept_until=NOW + 7 * 86400, expires=NOW + 3600)
+    host.answers("masterd", receipts=Answers(before(*ALL[:2], AWAY), last))
+    line = host.netctl("broadcast", "hi").out.splitlines()[1]
+    assert line == "missing: n3 (away 2 h; gets it when it returns, until 09:00:00)"
+
+
+def test_a_node_that_was_not_expected_is_listed_and_not_counted(host: Host) -> None:
+    stray = replace(row(9, 4.0), unexpected=True)
+    master(host, *ALL, stream=[stray, *ALL])
+    last = replace(receipts(*ALL, stray), expected=3, received=3)
+    host.answers("masterd", broadcast=sent(), receipts=Answers(before(*ALL), last))
+    ran = host.netctl("broadcast", "hi", "--to", "role=web")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "#1285  3 of 3 received in 7.0 ms (p50 3.0, p99 7.0)",
+        "unexpected: n9; by their own tags it is for them",
+    ]

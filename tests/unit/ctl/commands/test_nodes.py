@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 from netcrier.control.failures import NotFound
 from netcrier.control.types.master import NodeRow, Nodes, Revoked
 from netcrier.control.types.shared import Done
@@ -93,3 +94,31 @@ def test_a_node_that_is_shut_out_stays_in_the_list(host: Host) -> None:
     row = NodeRow(node="aa" * 16, name="n1", address="10.0.7.11", state="revoked", trust="revoked")
     host.answers("masterd", nodes=Nodes([row]))
     assert host.netctl("nodes").out.splitlines()[1].endswith("  is shut out: netctl node approve n1 lets it in again")
+
+
+def test_nodes_are_chosen_by_their_tags(host: Host) -> None:
+    host.answers("masterd", nodes=Nodes([HERE]))
+    host.netctl("nodes", "--to", "role=render")
+    assert host.asked("nodes")[0].to == "role=render"
+    host.answers("masterd", nodes=Nodes([]))
+    ran = host.netctl("nodes", "--to", "role=x")
+    assert (ran.code, ran.err) == (6, "no node matches role=x\n")
+
+
+def test_gaps_and_a_new_key_under_a_known_name_are_noted(host: Host) -> None:
+    host.answers("masterd", nodes=Nodes([replace(HERE, gaps=120, successor_of="dd" * 16)]))
+    line = host.netctl("nodes").out.splitlines()[1]
+    assert "lacks 120 messages no longer kept" in line
+    assert "a new key under a known name; the old one: netctl node forget dddddddd" in line
+
+
+def test_one_node_is_shown_whole(host: Host) -> None:
+    host.answers("masterd", nodes=Nodes([HERE, AWAY]))
+    ran = host.netctl("node", "show", "rack7-n1")
+    assert ran.code == 0
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert lines[0] == ["rack7-n1"]
+    assert ["tag", "role=render"] in lines
+    assert ["round", "trip", "0.3", "ms"] in lines
+    assert json.loads(host.netctl("node", "show", "bbbb", "--json").out)["node"]["name"] == "rack7-n4"
+    assert host.netctl("node", "show", "nobody").code == 6

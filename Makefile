@@ -2,13 +2,14 @@
 # make test   makes .venv and runs every check and every test
 # make beds   installs it on a booted systemd and runs the images, in namespaces of its own; as root
 # make bench-analyzer [SPREAD=…/spread.py]   conn.log beside softflowd, nfpcapd and NFStream; some minutes
+# make bench-messaging [ROWS="small large lossy absent idle thousand flood"]   measures it beside serf and uftp
 # make install [DESTDIR=…] [PREFIX=/opt/netcrier] [BINDIR=/usr/local/bin]; make uninstall takes it away, not the data
 
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := setup.cfg setup.py pyproject.toml $(foreach kind,pyx pxd pxi,$(wildcard daemons/netcrier/analyzerd/engine/*.$(kind)))
 
-.PHONY: demo test check smoke beds bench-analyzer install uninstall clean need-demo need-test
+.PHONY: demo test check smoke beds bench-analyzer bench-messaging install uninstall clean need-demo need-test
 
 demo: need-demo .venv/installed
 	$(BIN)/netctl demo
@@ -32,6 +33,10 @@ beds:
 
 bench-analyzer: .venv/installed-for-tests
 	$(BIN)/python -m tests.bench.analyzer $(if $(SPREAD),--spread $(SPREAD))
+
+bench-messaging: need-test .venv/installed-for-tests
+	tests/bench/need
+	$(BIN)/python -m tests.bench.messaging $(ROWS)
 
 install:
 	packaging/install.sh

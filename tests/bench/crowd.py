@@ -45,7 +45,7 @@ def enrol(state: Path, count: int) -> None:
     identity.load_or_make(state / "identity")
     store = Store(state / "store.sqlite")
     store.keep_nodes([_row(number) for number in range(count)])
-    store.group_keys()
+    store.group_keys(clock_us())
     store.close()
 
 
@@ -63,7 +63,7 @@ class Crowd:
     def __init__(self, state: Path, count: int) -> None:
         keys = identity.load_or_make(state / "identity")
         store = Store(state / "store.sqlite")
-        group = store.group_keys()
+        group = store.group_keys(clock_us())
         store.close()
         signer, agreement = Signer(keys.signing_secret), AgreementKey(keys.agreement_secret)
         pin = Pin(keys.group, signer.public, agreement.public, "", "first-use")

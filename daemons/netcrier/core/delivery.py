@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from netcrier.core.states import States
 from netcrier.ids import MessageId
 
 
@@ -93,7 +94,10 @@ class Delivery:
         """From when on a receipt can be overdue; None while it waits to be sent."""
         self.last = 0.0
         """Seconds from sending to the newest receipt of this run."""
-        self.states: dict[int, State] = dict.fromkeys(expected, State.PENDING) | dict(states or {})
+        known = states or {}
+        unexpected = known.keys() - set(expected := tuple(expected))
+        self.states = States((*expected, *unexpected) if unexpected else expected, State.PENDING, State)
+        self.states.update(known)
         self.strays: dict[int, State] = {}
         """Nodes that have the message and were not expected to."""
         self.repeats: dict[int, int] = {}
@@ -114,10 +118,18 @@ class Delivery:
         self.expected += (before is State.REVOKED) - (state is State.REVOKED)
         self.outstanding.discard(index)
         (self.undelivered.add if state in OPEN else self.undelivered.discard)(index)
+        self._shrink()
         self.received += (state in HAVE) - (before in HAVE)
         if before is State.PENDING and state in HAVE:
             self.last = max(self.last, now - self.sent_at)
         return Receipt(self.message, index, state, now - self.sent_at, code, repeats=self.repeats.get(index, 0))
+
+    def _shrink(self) -> None:
+        """A set that was large keeps its room when it is empty: take a new one."""
+        if not self.outstanding:
+            self.outstanding = set()
+        if not self.undelivered:
+            self.undelivered = set()
 
     def stray(self, index: int, now: float) -> Receipt | None:
         """A node says that it has the message and may not have been expected; None where it was, or is known to."""

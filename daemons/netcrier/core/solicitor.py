@@ -55,18 +55,15 @@ class Solicitor:
     def due(self, now: float, window: float) -> list[tuple[int, int, set[int]]]:
         """(lane, highest number, node indexes) to ask now."""
         patience = self.patience(window)
+        # Messages that only absent nodes lack may be many: they cost one intersection each, not a look at every node.
+        free = {node.row.index: node for node in self._roster if self._worth_asking(node, now)}
         asked: dict[int, set[int]] = {}
         highest: dict[int, int] = {}
         later: list[float] = []
         for delivery in self._deliveries.open:
-            if delivery.due_from is None:
-                continue
             lane = delivery.message.lane
-            for index in delivery.outstanding:
-                node = self._roster.at(index)
-                if node is None or not self._worth_asking(node, now):
-                    continue
-                at = max(delivery.due_from + patience, node.solicit_at)
+            for index in delivery.outstanding & free.keys() if delivery.due_from is not None else ():
+                at = max(delivery.due_from + patience, free[index].solicit_at)
                 if at > now:
                     later.append(at)
                     continue

@@ -61,9 +61,11 @@ class Solicitor:
         highest: dict[int, int] = {}
         later: list[float] = []
         for delivery in self._deliveries.open:
-            lane = delivery.message.lane
-            for index in delivery.outstanding & free.keys() if delivery.due_from is not None else ():
-                at = max(delivery.due_from + patience, free[index].solicit_at)
+            if delivery.due_from is None:
+                continue
+            lane, overdue = delivery.message.lane, delivery.due_from + patience
+            for index in delivery.outstanding & free.keys():
+                at = max(overdue, free[index].solicit_at)
                 if at > now:
                     later.append(at)
                     continue

@@ -68,7 +68,7 @@ def test_a_node_that_is_shut_out_is_waited_for_no_longer_and_not_counted() -> No
     assert delivery.revoke(1, 1.0) == Receipt(MESSAGE, 1, REVOKED, 1.0)
     assert (delivery.expected, delivery.received, delivery.outstanding, delivery.undelivered) == (1, 1, set(), {2})
     assert delivery.revoke(2, 1.0) is None
-    assert (delivery.states, delivery.undelivered) == ({1: REVOKED, 2: RECEIVED}, set())
+    assert (dict(delivery.states), delivery.undelivered) == ({1: REVOKED, 2: RECEIVED}, set())
     assert Delivery(MESSAGE, [1, 2], 0.0, delivery.states).expected == 1
     delivery.move(1, DELIVERED, 2.0)
     assert (delivery.expected, delivery.received) == (2, 2)

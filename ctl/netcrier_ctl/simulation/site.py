@@ -16,7 +16,7 @@ from netcrier_ctl.simulation.plan import Plan
 
 MASTER = "master"
 MODULES = ("netcrier.masterd.__main__", "netcrier.noded.__main__")
-WARM = (*MODULES, "netcrier.runtime.service", "netcrier.runtime.udp", "encodings.idna")
+WARM = (*MODULES, "netcrier.masterd.app", "netcrier.noded.app", "netcrier.runtime.service", "encodings.idna")
 """Imported once, before the forks."""
 
 CHECK = 0.02  # seconds between two looks

@@ -41,7 +41,7 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A datagram from the network: `now` in monotone seconds, `now_us` the clock in microseconds since 1970."""
+    """A datagram from the network: `now` in monotone seconds, `now_us` when it arrived, in microseconds since 1970."""
 
     data: bytes
     source: Address

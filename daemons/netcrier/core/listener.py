@@ -234,14 +234,17 @@ class Listener:
         """What to commit next."""
         return self.inbox.take_batch()
 
-    def committed(self, batch: Batch, now: float) -> None:
-        """The batch is on disk: receipts are due."""
+    def committed(self, batch: Batch, now: float, now_us: int = 0) -> None:
+        """The batch is on disk: receipts are due. With `now_us` their slots count from when the messages arrived."""
         self.inbox.committed(batch)
         self._assembly.settled((arrival.message.id for arrival in batch.arrivals), self.inbox.lanes)
         self.received += len(batch.arrivals)
         for arrival in batch.arrivals:
             message = arrival.message
-            self._report_in(now, receipt_slot(self.id, message.sequence, message.window_us / 1e6))
+            slot = receipt_slot(self.id, message.sequence, message.window_us / 1e6)
+            waited = (now_us - arrival.received_us) / 1e6 if now_us else 0.0
+            # A clock that was set meanwhile: at most the spread is lost.
+            self._report_in(now, max(0.0, slot - max(0.0, waited)))
         if not batch.arrivals:  # skips alone
             self._report_in(now, request_delay(self._chance()))
         if batch.untold:

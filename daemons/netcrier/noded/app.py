@@ -268,7 +268,7 @@ class App:
     def _done(self, batch: Batch, busy: list[Untold], written: list[Entry]) -> None:
         self.store_error = ""
         now = asyncio.get_running_loop().time()
-        self.listener.committed(batch, now)
+        self.listener.committed(batch, now, clock_us())
         if busy:
             self.listener.tell(busy, now)
         self._logged(written)

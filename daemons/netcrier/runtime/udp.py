@@ -18,6 +18,7 @@ from netcrier.errors import ConfigError
 from netcrier.wire.limits import DATAGRAM_MAX
 
 _RXQ_OVFL = 40  # SO_RXQ_OVFL: the kernel's count of datagrams dropped for want of buffer, beside each datagram
+_TIMESTAMPNS = 35  # SO_TIMESTAMPNS: when the kernel took a datagram in, beside it, as a struct timespec
 _RCVBUFFORCE = 33  # SO_RCVBUFFORCE: a buffer over net.core.rmem_max, with CAP_NET_ADMIN
 _DRAIN_MOST = 256  # datagrams taken in one turn of the event loop, so that timers and netctl get theirs
 RECEIVE_BUFFER = 8 << 20
@@ -25,6 +26,8 @@ _PKTINFO, _IPV6_PKTINFO = 8, 50  # IP_PKTINFO (ip(7)), IPV6_PKTINFO (RFC 3542): 
 _MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29  # IP_MULTICAST_ALL, IPV6_MULTICAST_ALL (Linux 4.20)
 _ADD_MEMBERSHIP, _DROP_MEMBERSHIP = 35, 36  # IP_ADD_MEMBERSHIP and its inverse
 _IPV6_ADD_MEMBERSHIP, _IPV6_DROP_MEMBERSHIP = 20, 21
+_TIMESPEC = struct.Struct("=qq" if struct.calcsize("P") == 8 else "=ii")
+_ANCILLARY = socket.CMSG_SPACE(4) + socket.CMSG_SPACE(_TIMESPEC.size)
 
 
 class Machine(Protocol):
@@ -82,20 +85,24 @@ class UdpPort:
         """Datagrams that the kernel has dropped for want of buffer."""
         return sum(self._drops.values())
 
-    def receive(self, one: socket.socket) -> Iterable[tuple[bytes, Address]]:
-        """What has arrived on one of `sockets`, at most a turn's worth."""
+    def receive(self, one: socket.socket) -> Iterable[tuple[bytes, Address, int]]:
+        """What has arrived on one of `sockets`, at most a turn's worth: data, source, and when, in µs since 1970."""
         for _ in range(_DRAIN_MOST):
             try:
-                data, ancillary, _, source = one.recvmsg(DATAGRAM_MAX + 1, 64)
+                data, ancillary, _, source = one.recvmsg(DATAGRAM_MAX + 1, _ANCILLARY)
             except BlockingIOError:
                 return
             except OSError as error:  # an ICMP error for an earlier datagram
                 self._failed(error)
                 continue
+            arrived_us = 0
             for level, kind, value in ancillary:
                 if (level, kind) == (socket.SOL_SOCKET, _RXQ_OVFL):
                     self._drops[one.fileno()] = struct.unpack("=I", value)[0]
-            yield data, _source(source)
+                elif (level, kind) == (socket.SOL_SOCKET, _TIMESTAMPNS):
+                    seconds, nanoseconds = _TIMESPEC.unpack(value)
+                    arrived_us = seconds * 1_000_000 + nanoseconds // 1000
+            yield data, _source(source), arrived_us or clock_us()
 
     def send(self, data: bytes, to: Address) -> None:
         """Best effort: what cannot be sent is counted; the protocol repairs it."""
@@ -143,6 +150,7 @@ def _bound(family: socket.AddressFamily, port: int, owner: str) -> socket.socket
     one = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     options = one.setsockopt
     options(socket.SOL_SOCKET, _RXQ_OVFL, 1)
+    options(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
     try:
         options(socket.SOL_SOCKET, _RCVBUFFORCE, RECEIVE_BUFFER)
     except PermissionError:
@@ -221,11 +229,10 @@ class Pump:
             self._timer.cancel()
 
     def _readable(self, one: socket.socket) -> None:
-        now_us = clock_us()
         before = self.received
-        for data, source in self._port.receive(one):
+        for data, source, arrived_us in self._port.receive(one):
             self.received += 1
-            self._machine.receive(Received(data, source, self._loop.time(), now_us))
+            self._machine.receive(Received(data, source, self._loop.time(), arrived_us))
         self.flush()
         pause = self._pause()
         if pause and self.received - before < _DRAIN_MOST:

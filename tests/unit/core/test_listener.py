@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from netcrier.core.events import Received
 from netcrier.core.greeting import Self
 from netcrier.core.inbox import Lane
 from netcrier.core.listener import Listener, Membership
+from netcrier.core.pacing import receipt_slot
 from netcrier.ids import GroupId
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.envelope import AgreementKey, Digest, SealKey, Signer
@@ -109,3 +111,20 @@ def test_a_late_solicitation_for_another_node_is_not_answered() -> None:
     (datagram,) = net.master.datagrams_to_send()
     net.nodes[0].listener.receive(Received(datagram.data, MASTER, net.now, net.now_us))
     assert net.nodes[0].listener.refused["not asked"] == 1
+
+
+@pytest.mark.parametrize(("waited_us", "late"), [(0, True), (10**6, False), (-(10**6), True)])
+def test_the_slot_of_a_receipt_counts_from_the_arrival_of_the_message(waited_us: int, late: bool) -> None:
+    net = Network(1, seed=44)
+    net.run(5, until=lambda: net.nodes[0].listener.enrolled)
+    net.run(1)
+    listener = net.nodes[0].listener
+    net.master.compose(0, b"before", net.now_us)
+    composed = net.broadcast(b"x")
+    data = net.master.datagrams_to_send()[-1].data
+    listener.receive(Received(data, MASTER, net.now, net.now_us))
+    batch = listener.take_batch()
+    assert batch
+    listener.committed(batch, net.now, net.now_us + waited_us)
+    slot = receipt_slot(listener.id, composed.id.sequence, 0.002)
+    assert listener._report_at == pytest.approx(net.now + (slot if late else 0.0))

@@ -9,7 +9,7 @@ import struct
 import pytest
 from netcrier.errors import ConfigError
 from netcrier.runtime import udp
-from netcrier.runtime.udp import UdpPort
+from netcrier.runtime.udp import UdpPort, clock_us
 
 
 def free_port() -> int:
@@ -23,13 +23,15 @@ def test_both_families_come_to_one_port() -> None:
     number = free_port()
     port = UdpPort(number, "noded")
     try:
+        began = clock_us()
         port.send(b"four", ("127.0.0.1", number))
         port.send(b"six", ("::1", number))
         got = []
         for one in port.sockets:
             select.select([one], [], [], 5)
-            got += [(data, source) for data, source in port.receive(one)]
-        assert got == [(b"four", ("127.0.0.1", number)), (b"six", ("::1", number))]
+            got += list(port.receive(one))
+        assert [each[:2] for each in got] == [(b"four", ("127.0.0.1", number)), (b"six", ("::1", number))]
+        assert began <= got[0][2] <= got[1][2] <= clock_us(), "the kernel says when each arrived"
     finally:
         port.close()
 

@@ -30,11 +30,15 @@ class Audit:
         self._strangers = Budget(STRANGERS_PER_SECOND)
         self._tallies = Budget(TALLIES_PER_SECOND)
 
-    def rival(self, got: Received) -> tuple[Rival, bool]:
-        """A beacon of this identity, verified, and whether it only asks. DecodeError else."""
+    def rival(self, got: Received, newest: int) -> tuple[Rival, bool] | None:
+        """A beacon of this identity, verified, and whether it only asks; None for this master's own, which comes back
+        on every carrier. DecodeError else. `newest`: the highest counter of its own beacons while it speaks.
+        """
         beacon = decode_beacon(got.data)
         if beacon.signing_key != self._me.signer.public:
             raise DecodeError("other master")
+        if (beacon.term, beacon.boot) == (self._me.term, self._me.boot) and (beacon.asking or beacon.counter <= newest):
+            return None
         if not self._strangers.spend(got.now):
             raise DecodeError("too many strangers")
         verify_beacon(got.data, self._verifier)

@@ -514,7 +514,10 @@ class Speaker:
             self._transfers.fetch(fetch, node.row.index, got.now)
 
     def _on_beacon(self, got: Received) -> None:
-        rival, asking = self._audit.rival(got)
+        heard = self._audit.rival(got, self._counter if self.tenure.speaking else 0)
+        if heard is None:
+            return
+        rival, asking = heard
         answers, settled = self.tenure.beacon(rival, self._counter, asking=asking)
         if answers:
             self._say_beacon(got.now, got.now_us)

@@ -187,3 +187,17 @@ def test_a_row_of_an_earlier_term_begins_at_the_terms_beginning() -> None:
     row: NodeRow = net.rows[node.listener.id]
     assert row.starts == ((0, 2, 0), (1, 2, 0))
     assert node.log[-1] == first
+
+
+def test_its_own_beacons_that_come_back_cost_no_check_and_stop_nothing() -> None:
+    net = enrolled(1, seed=39)
+    said = [data for data in net.sent if read_front(data).kind is Kind.BEACON][-40:]
+    for data in said:
+        net.master.receive(Received(data, MASTER, net.now, net.now_us))
+    assert net.master.tenure.speaking
+    assert net.master.refused["too many strangers"] == 0
+    other = copy_of(net, 1, 1)
+    other.handle_timer(net.now, net.now_us)
+    question = other.datagrams_to_send()[0].data
+    other.receive(Received(question, MASTER, net.now, net.now_us))
+    assert other.tenure.rival is None

@@ -25,16 +25,31 @@ chance = random.Random(seed)
 mac = bytes(12)
 ip4 = bytes.fromhex("4500002800010000400600000a0000010a000002")
 ip6 = bytes.fromhex("6000000000282c40") + bytes(32)
-starts = [b"", mac + b"\\x08\\0" + ip4, mac + b"\\x86\\xdd" + ip6, mac + b"\\x81\\0\\0\\1\\x08\\0" + ip4, ip4, ip6]
-engine = kernel.Kernel(seed=bytes(24), most=64, checksums=0)
+def udp(port):
+    return mac + b"\\x08\\0" + ip4[:9] + b"\\x11" + ip4[10:] + port.to_bytes(2, "big") * 2 + bytes(4)
+tunnels = [
+    udp(4789) + b"\\x08" + bytes(7) + mac + b"\\x08\\0",
+    udp(6081) + b"\\0\\0\\x65\\x58" + bytes(4),
+    udp(2152) + b"\\x30\\xff",
+    udp(3544) + b"\\0\\1",
+    udp(5072) + b"\\x40\\x52\\x11\\x29",
+    mac + b"\\x08\\0" + ip4[:9] + b"\\x2f" + ip4[10:],
+]
+starts = [*tunnels, b"", ip4, ip6]
+starts += [mac + b"\\x08\\0" + ip4, mac + b"\\x86\\xdd" + ip6, mac + b"\\x81\\0\\0\\1\\x08\\0" + ip4]
+engine = kernel.Kernel(seed=bytes(24), most=64, checksums=0, streams=1 << 14, interim=1)
 for number in range(rounds):
     data = bytearray(chance.choice(starts) + chance.randbytes(chance.randrange(60)))
-    if len(data) > 24 and chance.random() < 0.9:
+    if len(data) > 24 and chance.random() < 0.5:
         data[23] = chance.choice([1, 4, 6, 17, 41, 47, 50, 58, 132])
     if chance.random() < 0.5:
         del data[chance.randrange(len(data) + 1):]
     exact = array.array("B", data)  # its own allocation, of exactly this size
-    engine.packet(exact, number * 10**8, link=chance.choice([0, 1, 1, 1, 12, 105, 113, 127, 276]), wire=2000)
+    link = chance.choice([0, 1, 1, 1, 12, 105, 113, 119, 127, 192, 239, 276])
+    engine.packet(exact, number * 10**8, link=link, wire=2000)
+    if number % 50 == 0:
+        engine.deliveries()
+        engine.answer(number % 64, chance.randrange(99), 0, skip=9, done=chance.random() < 0.1)
 engine.flush()
 print(len(engine.take()) > 0, engine.counters["received"] == rounds)
 """

@@ -41,6 +41,7 @@ def new_kernel(
     logs: tuple[str, ...] = LOGS,
     iso: bool = False,
     interim: int = 0,
+    streams: int = 0,
     seed: bytes | None = None,
 ) -> Kernel:
     """A kernel with its own flow table of at most `most` conversations. Raises EngineMissingError."""
@@ -55,6 +56,7 @@ def new_kernel(
         logs=logs,
         iso=iso,
         interim=interim,
+        streams=streams,
         interface=json.dumps(interface)[1:-1].encode(),
         tcp_ports=TCP_SERVERS,
         udp_ports=UDP_SERVERS,

@@ -4,10 +4,10 @@
 # returns where it stopped: the end, a record that is not whole, or a pcapng block that is not a packet.
 
 cdef inline bint full(Kernel self) noexcept nogil:
-    """Whether lines are to be taken before the walk goes on."""
+    """Whether lines or deliveries are to be taken before the walk goes on."""
     return (
         self.logs[CONN_LOG].written >= OUT_FULL or self.logs[TUNNEL_LOG].written >= OUT_FULL
-        or self.logs[WEIRD_LOG].written >= OUT_FULL
+        or self.logs[WEIRD_LOG].written >= OUT_FULL or self.post_at >= POST_SIZE // 2
     )
 
 cdef inline uint32_t word32(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:

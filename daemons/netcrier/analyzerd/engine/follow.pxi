@@ -133,6 +133,8 @@ cdef int follow_udp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
     if p.payload > 0:
         e.bytes += p.payload
         note_payload(c, p.time)
+        if self.streaming:
+            stream_datagram(self, c, 0 if from_orig else 1, p)
     if p.netcrier:
         c.service = NETCRIER
     count_in(self, c, e, p)

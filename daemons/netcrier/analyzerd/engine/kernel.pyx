@@ -40,6 +40,9 @@ cdef enum:
     WORDS_MANY = 16                 # from so many on a sum is worth a view of its own
     AHEAD = 8                       # packets that are looked at before their turn; a power of two
     AHEAD_FROM = 16384              # conversations: with fewer the caches hold them
+    POST_SIZE = 4194304             # deliveries that were not taken yet
+    BLOCK = 1024                    # bytes of a piece of held data
+    BLOCKS_OF_STREAM = 256          # pieces that one conversation may hold
     INTERFACES = 256                # of one pcapng section
 
 ctypedef struct Datagram:
@@ -86,6 +89,11 @@ cdef class Kernel:
     cdef const uint8_t[::1] other_octets
     cdef const uint64_t[::1] other_words
     cdef uint8_t[::1] store
+    cdef uint8_t[::1] post_view
+    cdef uint8_t[::1] kept_view
+    cdef uint8_t* posted
+    cdef uint8_t* kept
+    cdef Block* blocks
     cdef Conversation* slab
     cdef Cell* cells
     cdef uint32_t* buckets
@@ -103,24 +111,25 @@ cdef class Kernel:
     cdef uint8_t* server_udp
     cdef char[64] interface
     cdef uint64_t seed_a, seed_b, seed_c, serial
-    cdef uint32_t mask, used, most, touched, free_slots, free_pieces, free_sides, sides_touched, sides_most
+    cdef uint32_t mask, used, most, touched, free_slots, free_pieces, free_blocks, free_sides, sides_touched, sides_most
     cdef int64_t[WORTHS] earliest
     cdef int64_t now, turned, tick, attempt, linger, half_close, short_idle, tcp_idle, icmp_idle, fragment_idle
     cdef int64_t interim
-    cdef Py_ssize_t limit, reach
+    cdef Py_ssize_t limit, reach, post_at
     cdef int checksums, depth
-    cdef bint iso, reassembled, big, unchecked
+    cdef bint iso, streaming, reassembled, big, unchecked
     cdef uint32_t hardware_vlan, interface_count
     cdef int[INTERFACES] interface_link
     cdef uint64_t[INTERFACES] interface_resolution
     cdef int64_t[INTERFACES] interface_offset
     cdef uint32_t[INTERFACES] interface_snap
     cdef uint64_t received, received_bytes, analysed, not_ip, broken, copies
-    cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, sides_lost, datagrams_lost, over_budget
+    cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, sides_lost, datagrams_lost
+    cdef uint64_t streams_lost, stream_bytes_lost, ends_lost, over_budget
 
     def __cinit__(
         self, *, bytes seed, int checksums=0, uint32_t most=1000000, tuple logs=LOG_NAMES, bytes interface=b"",
-        bint iso=False, int interim=0, tcp_ports=(), udp_ports=(),
+        bint iso=False, int interim=0, uint32_t streams=0, tcp_ports=(), udp_ports=(),
     ):
         cdef uint32_t i
         cdef int port
@@ -135,6 +144,8 @@ cdef class Kernel:
             self.wants[i] = LOG_NAMES[i] in logs
         self.iso = iso
         self.interim = interim * SECOND
+        if streams:
+            self._follow_streams(streams)
         memset(self.interface, 0, 64)
         memcpy(self.interface, <const char*>interface, len(interface))
         self.tick = SECOND // 4
@@ -193,12 +204,57 @@ cdef class Kernel:
         free(self.pieces)
         free(self.sides)
         free(self.pairs)
+        free(self.blocks)
         free(self.said)
         free(self.datagrams)
         free(self.server_tcp)
         free(self.server_udp)
         for i in range(LOGS):
             free(self.logs[i].data)
+
+    def _follow_streams(self, uint32_t budget):
+        """Deliver what conversations say; `budget` bytes for what comes too early, of all of them."""
+        cdef uint32_t i, count = budget // BLOCK + 1
+        self.post_view = bytearray(POST_SIZE)
+        self.kept_view = bytearray(count * BLOCK)
+        self.posted = &self.post_view[0]
+        self.kept = &self.kept_view[0]
+        self.blocks = <Block*>calloc(count, sizeof(Block))
+        if self.blocks == NULL:
+            raise MemoryError
+        for i in range(count):
+            self.blocks[i].next = i + 1 if i + 1 < count else NOWHERE
+        self.free_blocks = 0
+        self.streaming = True
+
+    def deliveries(self):
+        """What streams said since the last call: a Post and its bytes each (shapes.pxi)."""
+        cdef bytes taken = self.posted[: self.post_at] if self.streaming else b""
+        self.post_at = 0
+        return taken
+
+    def answer(self, uint32_t slot, uint32_t serial, int end, *, uint64_t skip=0, bint done=False):
+        """A parser's answer for one end: skip so many bytes, or it is done. A conversation that is over: no matter."""
+        cdef uint32_t side
+        cdef Flow* flow
+        if slot >= self.touched or not 0 <= end <= 1 or self.slab[slot].serial != serial or serial == 0:
+            return
+        side = find_side(self, &self.slab[slot], STREAM)
+        if side == NOWHERE:
+            return
+        flow = <Flow*>self.sides[side].text
+        if done:
+            stream_over(self, flow, end)
+        elif skip < 1 << 62:
+            flow.end[end].skip += skip
+
+    def uid(self, uint32_t serial):
+        """The uid of a conversation by its serial."""
+        cdef char[64] text_
+        cdef Lines lines
+        lines.data, lines.written = text_, 0
+        uid_text(self, &lines, serial)
+        return text_[: lines.written].decode()
 
     def open(self, buffer):
         """Look at these bytes from now on: a whole file, a ring's block, a packet. None lets go of them."""
@@ -299,6 +355,14 @@ cdef class Kernel:
         lines.count = count
         return taken
 
+    def longest_run(self):
+        """Places of the index that are taken in a row, at most: what the worst look costs."""
+        cdef uint32_t i, run = 0, longest = 0
+        for i in range(2 * (self.mask + 1)):
+            run = run + 1 if self.cells[i & self.mask].slot != NOWHERE else 0
+            longest = max(longest, min(run, self.mask + 1))
+        return longest
+
     @property
     def counters(self):
         """Totals since the start; `received` is the sum of `analysed`, `not_ip`, `over_budget` and `undecodable`."""
@@ -308,7 +372,9 @@ cdef class Kernel:
             "lines": self.logs[CONN_LOG].count + self.logs[TUNNEL_LOG].count + self.logs[WEIRD_LOG].count,
             "lines_lost": self.logs[CONN_LOG].lost + self.logs[TUNNEL_LOG].lost + self.logs[WEIRD_LOG].lost, "begun": self.begun, "ended": self.ended, "evicted": self.evicted,
             "conversations": self.used, "too_deep": self.too_deep, "pieces_lost": self.pieces_lost,
-            "letters_lost": self.letters_lost, "sides_lost": self.sides_lost, "datagrams_lost": self.datagrams_lost, "now": self.now,
+            "letters_lost": self.letters_lost, "sides_lost": self.sides_lost,
+            "streams_lost": self.streams_lost, "stream_bytes_lost": self.stream_bytes_lost,
+            "stream_ends_lost": self.ends_lost, "datagrams_lost": self.datagrams_lost, "now": self.now,
             "over_budget": self.over_budget,
         }
 
@@ -328,6 +394,7 @@ include "sequence.pxi"
 include "table.pxi"
 include "ahead.pxi"
 include "sides.pxi"
+include "streams.pxi"
 include "text.pxi"
 include "odd.pxi"
 include "line.pxi"

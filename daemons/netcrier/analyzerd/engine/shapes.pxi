@@ -88,6 +88,7 @@ cdef enum:
     HAD_PARTIAL = 0x200   # a partial record was written
     NO_PARTIAL = 0x400    # there was no room to remember one
     CARRIES = 0x800       # it is a tunnel and its discovery was logged
+    NO_STREAM = 0x1000    # there was no room to follow what it says
 
 cdef enum Worth:
     # What is evicted first at the table's limit. A conversation stands in the wheel of its worth.
@@ -263,6 +264,42 @@ ctypedef struct Interim:
 ctypedef struct Use:
     int64_t used            # when a conversation inside last began
     uint32_t kind
+
+cdef enum Posted:
+    # Kinds of deliveries.
+    OPENED = 0              # a stream begins; the ends of its conversation follow
+    DATA = 1                # bytes of a TCP stream, in order
+    DATAGRAM = 2            # one datagram
+    GAP = 3                 # so many bytes are missing; 0: no more is followed of this end
+    ENDED_STREAM = 4
+
+ctypedef struct FlowEnd:
+    uint64_t edge           # relative number of the next byte to deliver
+    uint64_t skip           # so many bytes are not wanted
+    uint32_t held           # first block above the edge, or NOWHERE
+    bint over
+
+ctypedef struct Flow:
+    # The stream of a conversation, in a side: 56 bytes.
+    FlowEnd[2] end          # originator, responder
+    uint32_t blocks         # held by both
+
+ctypedef struct Block:
+    # A piece of held data; its bytes stand at its number times BLOCK.
+    uint64_t start
+    uint32_t size
+    uint32_t next
+
+ctypedef struct Post:
+    # A delivery: 40 bytes, native byte order, then `size` bytes, filled up to eight.
+    uint32_t size
+    uint16_t kind
+    uint16_t end            # 0 originator, 1 responder
+    uint32_t slot
+    uint32_t serial
+    int64_t time
+    uint64_t number         # DATA: bytes of the stream before; GAP: how many
+    uint64_t spare
 
 ctypedef struct Lines:
     # Whole lines of one log, not yet taken.

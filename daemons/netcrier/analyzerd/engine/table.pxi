@@ -232,6 +232,8 @@ cdef int finish(Kernel self, uint32_t slot) noexcept nogil:
     """Write the record and give the slot back."""
     if self.slab[slot].flags & CARRIES:
         close_tunnel(self, &self.slab[slot], False)
+    if self.streaming:
+        close_stream(self, &self.slab[slot])
     write_line(self, slot, False)
     return discard(self, slot)
 

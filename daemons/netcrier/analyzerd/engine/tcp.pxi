@@ -78,6 +78,8 @@ cdef int follow_tcp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
     if p.payload > 0:
         note_payload(c, p.time)
     check_end(self, c, e, o)
+    if self.streaming:
+        stream_segment(self, c, from_orig, p, 0 if underflow else relative + (1 if p.flags & SYN else 0))
     if closes:
         close(self, c, e, o)
     count_in(self, c, e, p)

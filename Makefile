@@ -1,7 +1,7 @@
 # make demo   makes .venv, builds, and shows the whole on a private network
 # make test   makes .venv and runs every check and every test
 # make beds   installs it on a booted systemd and runs the images, in namespaces of its own; as root
-# make bench-analyzer [SPREAD=…/spread.py]   conn.log beside softflowd, nfpcapd and NFStream; some minutes
+# make bench-analyzer [SPREAD=…/spread.py]   conn.log and live capture beside the peers; some minutes
 # make bench-messaging [ROWS="small large lossy absent idle thousand flood multitude"]   measures it beside serf and uftp
 # make install [DESTDIR=…] [PREFIX=/opt/netcrier] [BINDIR=/usr/local/bin]; make uninstall takes it away, not the data
 

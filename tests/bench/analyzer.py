@@ -1,4 +1,4 @@
-"""conn.log from capture files, beside softflowd, nfpcapd and NFStream: whole processes, same files, same run.
+"""conn.log from capture files, and live capture, beside softflowd, nfpcapd, tcpdump and NFStream in the same run.
 
 `make bench-analyzer` runs it. One read to warm the page cache, then the median of five of each, taken in turns. The
 peers' programs are Debian's softflowd and nfdump; NFStream is installed into an environment of the bench's own. All of
@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import conversations
+from tests.bench import conversations, live
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -188,6 +188,8 @@ def main() -> int:
     missed = False
     for title, capture in captures:
         missed |= shown(compare(title, capture, python))
+    with tempfile.TemporaryDirectory(prefix="netcrier-bench-") as folder:
+        missed |= live.shown(live.live(Path(folder), python))
     missed |= shown_concurrency(concurrency(10_000, 60), concurrency(1_000_000, 4))
     return int(missed)
 

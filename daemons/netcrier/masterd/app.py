@@ -48,6 +48,7 @@ from netcrier.masterd.store import BEGINNING, Outcome, Store, Stored, outcome_of
 from netcrier.masterd.succession import Voice, guarded, refuse_term
 from netcrier.masterd.trust import Trust
 from netcrier.masterd.whereabouts import Whereabouts, lock
+from netcrier.runtime.faults import point
 from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.membership import Membership
@@ -207,7 +208,9 @@ class App:
                 return known, sum(not outcome.unexpected for outcome in outcomes), True
             composed = self.speaker.compose(wanted.lane, wanted.body, clock_us(), wanted.to, ttl_ms)
             try:
+                point("master: before message commit")
                 await self._writer.run(self.store.add_message, composed, wanted.request)
+                point("master: after message commit")
             except StoreError as error:
                 self.speaker.withdraw(composed)
                 self._store_failed(error)
@@ -337,6 +340,7 @@ class App:
             self._prune()
         self.speaker.publish(composed, asyncio.get_running_loop().time())
         self._pump.flush()
+        point("master: after publish")
         self._event_log.sent(composed)
 
     def _ways(self, audience: Audience) -> tuple[Address, ...]:
@@ -449,7 +453,9 @@ class App:
             if rows:
                 await self._writer.run(self.store.keep_nodes, rows)
             if receipts:
+                point("master: before receipt commit")
                 await self._writer.run(self.store.add_receipts, receipts)
+                point("master: after receipt commit")
             self.store_error = ""
             if heard:
                 self.speaker.heard(heard)

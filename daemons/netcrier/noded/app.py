@@ -44,6 +44,7 @@ from netcrier.noded.journal import Entry, Journal
 from netcrier.noded.message_log import MessageLog
 from netcrier.noded.trust import pin_of, token_of
 from netcrier.runtime import membership
+from netcrier.runtime.faults import point
 from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.program import Place
@@ -280,8 +281,12 @@ class App:
     def _store(self, batch: Batch, handled: bool) -> tuple[list[Untold], list[Entry]]:
         pin = self.listener.pin
         assert pin
+        point("node: before journal commit")
         busy = self.journal.commit(batch, master_id(pin.signing_key), pin.trust, handled)
-        return busy, self._message_log.catch_up()
+        point("node: after journal commit")
+        written = self._message_log.catch_up()
+        point("node: after log write")
+        return busy, written
 
     def _tell(self, untold: Sequence[Untold]) -> None:
         self.listener.tell(untold, asyncio.get_running_loop().time())

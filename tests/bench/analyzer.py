@@ -159,8 +159,8 @@ class Open:
 
 def concurrency(count: int, rounds: int) -> Open:
     """What a packet costs with `count` conversations open."""
-    command = [sys.executable, str(HERE / "concurrency.py"), str(count), str(rounds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    command = [sys.executable, "-m", "tests.bench.concurrency", str(count), str(rounds)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=300)
     cost, memory, held = done.stdout.split()
     return Open(float(cost), float(memory), int(held))
 
@@ -191,7 +191,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="netcrier-bench-") as folder:
         missed |= live.shown(live.live(Path(folder), python))
     missed |= shown_concurrency(concurrency(10_000, 60), concurrency(1_000_000, 4))
+    missed |= shown_flood()
     return int(missed)
+
+
+def shown_flood() -> bool:
+    """Print what a flood of SYNs leaves; whether a bar is missed."""
+    command = [sys.executable, "-m", "tests.bench.flood"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=300)
+    before, after, memory, written, seconds = done.stdout.split()
+    print("\nSYNs from 5,000,000 sources against a table of 1,000,000")
+    print(f"  {after} of {before} established conversations stay; {int(written):,} records; {seconds} s")
+    print(f"  {memory} MB (at most {MEMORY_BAR_MB:.0f})")
+    return after != before or float(memory) > MEMORY_BAR_MB
 
 
 def shown(result: Result) -> bool:

@@ -37,21 +37,55 @@ tunnels = [
 ]
 starts = [*tunnels, b"", ip4, ip6]
 starts += [mac + b"\\x08\\0" + ip4, mac + b"\\x86\\xdd" + ip6, mac + b"\\x81\\0\\0\\1\\x08\\0" + ip4]
+def segment():
+    body = chance.randbytes(chance.randrange(300))
+    head = (4000).to_bytes(2, "big") + (80).to_bytes(2, "big") + chance.randrange(2000).to_bytes(4, "big")
+    flags = chance.choice([2, 16, 16, 16, 16, 17, 18, 4])
+    head += chance.randrange(2000).to_bytes(4, "big") + bytes([0x50, flags]) + bytes(6)
+    return mac + b"\\x08\\0" + ip4[:2] + (40 + len(body)).to_bytes(2, "big") + ip4[4:] + head + body
+def fragment():
+    body = chance.randbytes(chance.randrange(1, 200))
+    field = (chance.randrange(40) | chance.choice([0, 0x2000])).to_bytes(2, "big")
+    head = ip4[:2] + (20 + len(body)).to_bytes(2, "big") + bytes([0, chance.randrange(4)]) + field + ip4[8:9] + b"\\x11"
+    return mac + b"\\x08\\0" + head + ip4[10:] + body
+def read(engine):
+    records = b""
+    for _ in range(8):
+        frame = segment()
+        records += bytes(8) + len(frame).to_bytes(4, "little") * 2 + frame
+    for kind in (6, 2, 3):
+        records += bytes([kind, 0, 0, 0]) + (32).to_bytes(4, "little") + chance.randbytes(24)
+    data = bytearray(records)
+    for _ in range(chance.randrange(6)):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    del data[chance.randrange(len(data) + 1):]
+    exact = array.array("B", data)
+    engine.open(exact)
+    engine.pcap(0, len(exact), big=chance.random() < 0.2, link=1, nanoseconds=False)
+    engine.section(big=chance.random() < 0.5)
+    engine.add_interface(1, 10**6, 0, 96)
+    for at in range(0, len(exact), 97):
+        engine.pcapng(at, len(exact))
+    engine.open(None)
 engine = kernel.Kernel(seed=bytes(24), most=64, checksums=0, streams=1 << 14, interim=1)
 for number in range(rounds):
+    made = chance.random()
     data = bytearray(chance.choice(starts) + chance.randbytes(chance.randrange(60)))
-    if len(data) > 24 and chance.random() < 0.5:
+    if made < 0.4:
+        data = bytearray(segment() if made < 0.2 else fragment())
+    if made > 0.4 and len(data) > 24 and chance.random() < 0.5:
         data[23] = chance.choice([1, 4, 6, 17, 41, 47, 50, 58, 132])
-    if chance.random() < 0.5:
+    if made > 0.4 and chance.random() < 0.5:
         del data[chance.randrange(len(data) + 1):]
     exact = array.array("B", data)  # its own allocation, of exactly this size
     link = chance.choice([0, 1, 1, 1, 12, 105, 113, 119, 127, 192, 239, 276])
     engine.packet(exact, number * 10**8, link=link, wire=2000)
     if number % 50 == 0:
+        read(engine)
         engine.deliveries()
         engine.answer(number % 64, chance.randrange(99), 0, skip=9, done=chance.random() < 0.1)
 engine.flush()
-print(len(engine.take()) > 0, engine.counters["received"] == rounds)
+print(len(engine.take()) > 0, engine.counters["received"] >= rounds)
 """
 
 GCC = shutil.which("gcc") or "gcc"

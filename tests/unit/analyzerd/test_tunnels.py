@@ -19,11 +19,11 @@ INSIDE_IP6 = frames.udp("fd00::1", 4000, "fd00::2", 9999, b"inside")[14:]
 HOUR = 3600 * SECOND
 
 
-def logs(packets: list[tuple[int, bytes]], link: int = 1, most: int = 1000) -> Rows:
+def logs(packets: list[tuple[int, bytes]], link: int = 1, most: int = 1000, wire: int | None = None) -> Rows:
     """The records of every log."""
     kernel = engine.new_kernel(seed=bytes(range(24)), most=most)
     for time, frame in packets:
-        kernel.packet(frame, time, link=link)
+        kernel.packet(frame, time, link=link, wire=wire)
     kernel.flush()
     return {name: [json.loads(line) for line in kernel.take(name).splitlines()] for name in engine.LOGS}
 

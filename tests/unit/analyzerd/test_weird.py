@@ -98,6 +98,24 @@ PACKETS: dict[str, Case] = {
     "header longer than the packet": (UDP[:16] + b"\0\x0a" + UDP[18:], "invalid_IP_header_size", "IP", False),
     "header of 16 bytes": (UDP[:14] + b"\x44" + UDP[15:], "IPv4_min_header_size", "IP", False),
     "IP checksum": (UDP[:22] + b"\x11" + UDP[23:], "bad_IP_checksum", "IP", True),
+    "cut extension header": (
+        ip(frames.ip("fd00::1", "fd00::2", 0, b"\x11\1" + bytes(14)))[:-4],
+        "internally_truncated_header",
+        "IP",
+        False,
+    ),
+    "extension header longer than the packet": (
+        ip(frames.ip("fd00::1", "fd00::2", 0, b"\x11\x20" + bytes(14))),
+        "invalid_IP_header_size",
+        "IP",
+        False,
+    ),
+    "mobility checksum": (
+        ip(frames.ip("fd00::1", "fd00::2", 135, b"\x3b\1\0\0\1" + bytes(11))),
+        "bad_MH_checksum",
+        "IP",
+        True,
+    ),
     "no next header": (ip(frames.ip("fd00::1", "fd00::2", 59, b"")), "ipv6_no_next", "IP", True),
     "TCP of 10 bytes": (ip(frames.ip(CLIENT, SERVER, 6, bytes(10))), "truncated_header", "TCP", True),
     "UDP of 4 bytes": (ip(frames.ip(CLIENT, SERVER, 17, bytes(4))), "truncated_header", "UDP", True),
@@ -159,7 +177,8 @@ PACKETS: dict[str, Case] = {
 def test_an_odd_packet_has_zeeks_name_and_source(case: str) -> None:
     sent, name, source, told = PACKETS[case]
     packets = [sent] if isinstance(sent, bytes) else sent
-    rows = logs([(SECOND + i, frame) for i, frame in enumerate(packets)])["weird"]
+    wire = 70 if case == "cut extension header" else None
+    rows = logs([(SECOND + i, frame) for i, frame in enumerate(packets)], wire=wire)["weird"]
     (row,) = [row for row in rows if row["name"] == name]
     assert row.get("source") == source
     assert row["notice"] is False

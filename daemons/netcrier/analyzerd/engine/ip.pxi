@@ -70,10 +70,12 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     for layer in range(LAYERS):
         if kind == 0 or kind == ROUTING or kind == DESTINATION or kind == AH:
             if end - here < 8 or self.limit - here < 8:
-                return BROKEN
+                return odd_frame(self, IP_HEADER if end - here < 8 else SHORT_IP_INNER)
             size = (self.octets[here + 1] + 2) * 4 if kind == AH else (self.octets[here + 1] + 1) * 8
             if size > end - here or size > self.limit - here:
-                return BROKEN
+                return odd_frame(self, IP_HEADER if size > end - here else SHORT_IP_INNER)
+            if kind == DESTINATION:
+                home_address(self, here + 2, here + size, p)
             if kind == ROUTING and self.octets[here + 2] == 0 and self.octets[here + 3] and size >= 24:
                 p.dst_hi = eight(self, here + size - 16)  # where it goes in the end (RFC 2460)
                 p.dst_lo = eight(self, here + size - 8)
@@ -81,7 +83,7 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
             here += size
         elif kind == FRAGMENT:
             if end - here < 8 or self.limit - here < 8:
-                return BROKEN
+                return odd_frame(self, IP_HEADER if end - here < 8 else SHORT_IP_INNER)
             kind = self.octets[here]
             fragment = two(self, here + 2)
             if fragment & 0xFFF9:
@@ -95,7 +97,26 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
             here += 8
         else:
             break
-    if kind == MOBILITY:
-        return NOT_IP
     p.protocol = kind
+    if kind == MOBILITY:
+        if self.checksums != IGNORE_BAD and end <= self.limit:
+            if ones(self, here, end - here, pseudo(self, p, end - here)) != 0xFFFF:
+                odd_packet(self, BAD_MH, p)
+        return NOT_IP
     return transport(self, here, end, p)
+
+cdef int home_address(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
+    """A mobile node's own address (RFC 6275), among destination options: it is the source that the ends mean."""
+    cdef Py_ssize_t size
+    while end - at >= 2:
+        if self.octets[at] == 0:
+            at += 1
+            continue
+        size = self.octets[at + 1]
+        if size > end - at - 2:
+            break
+        if self.octets[at] == 201 and size == 16:
+            p.src_hi, p.src_lo = eight(self, at + 2), eight(self, at + 10)
+            break
+        at += 2 + size
+    return 0

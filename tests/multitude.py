@@ -157,7 +157,7 @@ class Multitude:
         message = Message(head, 0, highest + self.chance.randint(0, 2), 2000, net.now_us, b"forged")
         content = encode_message(message)
         plaintext = signed.signed(Kind.MESSAGE, net.group, content, Signer(self.chance.randbytes(32)))
-        forgery = net.master._seal(Kind.MESSAGE, plaintext)
+        forgery = net.master.voice.sealed(Kind.MESSAGE, plaintext)
         for data in (forgery, *self.chance.sample(self._recorded, min(3, len(self._recorded)))):
             self._push(net.now, victim.number, data, ("10.9.9.9", 4444))
             self.forged += 1

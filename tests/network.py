@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from netcrier.core.composer import Composed
 from netcrier.core.conditions import Condition
 from netcrier.core.delivery import Receipt
 from netcrier.core.events import (
@@ -38,7 +39,8 @@ from netcrier.core.outbox import OutLane
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import Parity
 from netcrier.core.questions import Over, Reply
-from netcrier.core.speaker import Composed, Identity, Speaker
+from netcrier.core.speaker import Speaker
+from netcrier.core.voice import Identity
 from netcrier.ids import LANES, GroupId, MessageId
 from netcrier.wire.catch_up import Frames
 from netcrier.wire.envelope import AgreementKey, Signer
@@ -275,7 +277,9 @@ class Network:
     def _is_for(self, node: Node, to: Address | Audience | None) -> bool:
         if isinstance(to, Audience) or to is None:
             shared = to in (None, Audience.ALL, Audience.SHARED) and node not in self.unreached
-            return shared or (to is not Audience.SHARED and node.address in {*self.single, *self.master.reach.targets})
+            return shared or (
+                to is not Audience.SHARED and node.address in {*self.single, *self.master.herald.reach.targets}
+            )
         return to == node.address
 
     @property

@@ -18,7 +18,7 @@ from netcrier.wire.limits import STRANGERS_PER_SECOND, TALLIES_PER_SECOND
 from netcrier.wire.tally import Tally, open_tally, read_teller
 
 if TYPE_CHECKING:
-    from netcrier.core.speaker import Identity
+    from netcrier.core.voice import Identity
 
 
 class Audit:

@@ -16,6 +16,7 @@ import msgspec
 from netcrier.control.methods import MASTERD, AnyMethod
 from netcrier.control.types.master import BroadcastRequest
 from netcrier.control.types.shared import Reloaded
+from netcrier.core.composer import Composed
 from netcrier.core.delivery import Delivery, Receipt, State
 from netcrier.core.events import (
     Address,
@@ -32,8 +33,9 @@ from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.parity import parity
 from netcrier.core.questions import Over, Reply
 from netcrier.core.roster import Node
-from netcrier.core.speaker import Composed, Identity, Speaker
+from netcrier.core.speaker import Speaker
 from netcrier.core.standing import Standing, StandingChanged
+from netcrier.core.voice import Identity
 from netcrier.errors import StoreError, UsageError
 from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd import handlers
@@ -347,14 +349,14 @@ class App:
         chosen = self.carriers.addresses(audience)
         if audience not in (Audience.ALL, Audience.SINGLE):
             return chosen
-        return (*chosen, *(to for to in self.speaker.reach.targets if to not in chosen))
+        return (*chosen, *(to for to in self.speaker.herald.reach.targets if to not in chosen))
 
     def _choose_carriers(self) -> None:
         found, group = interfaces(), self.speaker.me.group
         self.carriers = choose(found, self._wishes, group)
         self._hearing.follow((ipv4_group(group), ipv6_group(group)), found)
-        self.speaker.addresses = self.carriers.answers
-        self.speaker.serves_single = bool(self.carriers.addresses(Audience.SINGLE))
+        self.speaker.herald.addresses = self.carriers.answers
+        self.speaker.herald.serves_single = bool(self.carriers.addresses(Audience.SINGLE))
 
     def _settle(self) -> None:
         while (event := self.speaker.next_event()) is not None:

@@ -120,7 +120,7 @@ def _warnings(app: App) -> list[str]:
     if not app.carriers.ways:
         found.append("no interface can broadcast or multicast and no node is listed: nothing is reached")
     found += [f"carriers: {reason}" for reason in app.carriers.lacking]
-    if beyond := app.speaker.reach.beyond:
+    if beyond := app.speaker.herald.reach.beyond:
         found.append(
             f"broadcast does not reach {beyond} more nodes than the {SINGLES_MAX} that are served one by one:"
             " list them (nodes), or give their network a carrier that reaches it"
@@ -181,7 +181,7 @@ def _status(app: App) -> MasterStatus:
         rate=_rate(app),
         counters={
             "repaired": speaker.repaired + speaker.pieces_repaired,
-            "caught up": speaker.caught_up,
+            "caught up": speaker.stock.caught_up,
             "kernel drops": app.port.drops,
             **speaker.refused,
         },

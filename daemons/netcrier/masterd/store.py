@@ -11,12 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from netcrier.core.admission import Grant
+from netcrier.core.composer import Composed
 from netcrier.core.conditions import Condition
 from netcrier.core.delivery import HAVE, MOVES, OPEN, Receipt, State
 from netcrier.core.events import NodeRow
 from netcrier.core.keyring import GroupKeys
 from netcrier.core.outbox import OutLane
-from netcrier.core.speaker import Composed
 from netcrier.errors import StoreError
 from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd.retention import Retention, drop_old

@@ -98,7 +98,7 @@ def test_a_node_that_lags_far_catches_up_also_where_no_connection_is_made(no_tcp
     net.run(10, until=lambda: len(net.completed) == 1000)
     assert [identity for identity in away.log if identity.lane == 0] == sent[::2]
     assert [identity for identity in away.log if identity.lane == 1] == sent[1::2]
-    assert net.master.caught_up == (0 if no_tcp else 1000)
+    assert net.master.stock.caught_up == (0 if no_tcp else 1000)
     assert net.connections == (0 if no_tcp else 1)
 
 
@@ -214,11 +214,9 @@ def test_a_recorded_datagram_is_refused_when_replayed() -> None:
 def test_who_has_the_group_key_cannot_speak_for_the_master() -> None:
     net = enrolled(2, seed=8)
     thief = net.master.me.signer
-    net.master.me = net.master.me.__class__(
-        net.master.me.group, "lab", Signer(bytes(32)), net.master.me.agreement, 1, 1, 12346
-    )
+    net.master.me = net.master.voice.me = replace(net.master.me, signer=Signer(bytes(32)))
     forged = net.master.compose(0, b"forged", net.now_us)
-    net.inject(net.master._seal(Kind.MESSAGE, forged.plaintext), net.nodes[0])
+    net.inject(net.master.voice.sealed(Kind.MESSAGE, forged.plaintext), net.nodes[0])
     net.run(0.001)
     assert thief is not net.master.me.signer
     assert net.nodes[0].log == []
@@ -376,7 +374,7 @@ def test_a_message_with_another_content_under_a_known_number_is_a_conflict() -> 
     net.lanes[0].withdraw()
     forked = net.master.compose(0, b"forked", net.now_us)
     assert forked.id == held.id
-    net.inject(net.master._seal(Kind.MESSAGE, forked.plaintext), net.nodes[0])
+    net.inject(net.master.voice.sealed(Kind.MESSAGE, forked.plaintext), net.nodes[0])
     net.run(0.0005)
     assert net.nodes[0].listener.refused["conflict"] == 1
 

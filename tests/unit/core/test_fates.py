@@ -197,7 +197,7 @@ def test_a_message_that_comes_too_late_by_itself_is_not_delivered() -> None:
     net = site("a")
     net.lose = messages
     short = net.broadcast(b"stale", ttl_ms=1000)
-    recorded = net.master._seal(Kind.MESSAGE, short.plaintext)
+    recorded = net.master.voice.sealed(Kind.MESSAGE, short.plaintext)
     net.lose = lambda data, up: not up and read_front(data).kind in (Kind.MESSAGE, Kind.SKIP)
     net.run(3)
     net.inject(recorded, net.nodes[0])

@@ -15,7 +15,7 @@ from tests.unit.core.test_exchange import enrolled
 
 
 def singles(net: Network) -> tuple[Address, ...]:
-    return net.master.reach.targets
+    return net.master.herald.reach.targets
 
 
 def chatter(net: Network, seconds: int) -> None:
@@ -86,7 +86,7 @@ def test_calls_are_few_and_end() -> None:
     net = enrolled(nodes, seed=45)
     net.run(1)
     net.start_master()
-    reach, roster = net.master.reach, net.master.roster
+    reach, roster = net.master.herald.reach, net.master.roster
     assert reach.calls(net.now) == []
     later = net.now + CALL_AFTER
     assert len(reach.calls(later)) == CALLS_AT_ONCE

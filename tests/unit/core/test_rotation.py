@@ -141,7 +141,7 @@ def test_the_key_before_opens_repairs_for_ten_minutes_and_gives_no_orders() -> N
         return len(node.log)
 
     assert repaired() == 1
-    solicit = Solicit(net.master._head(), 0, 1, 2000, 0, b"\x80")
+    solicit = Solicit(net.master.voice.head(), 0, 1, 2000, 0, b"\x80")
     plaintext = signed.signed(Kind.SOLICIT, net.group, encode_solicit(solicit), net.signer)
     net.inject(seal_down(Kind.SOLICIT, net.group, 1, old, plaintext), node)
     net.run(0.0005)

@@ -8,10 +8,11 @@ import pytest
 from netcrier.core.events import Audience, Datagram, NodeRow, Received
 from netcrier.core.keyring import Keyring
 from netcrier.core.outbox import OutLane
-from netcrier.core.speaker import Identity, Speaker
+from netcrier.core.speaker import Speaker
 from netcrier.core.standing import Standing, StandingChanged
 from netcrier.core.telling import TELL_EVERY
 from netcrier.core.tenure import LISTEN_FOR
+from netcrier.core.voice import Identity
 from netcrier.errors import UsageError
 from netcrier.ids import LANES, MessageId
 from netcrier.wire.header import read_front

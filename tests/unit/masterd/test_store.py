@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from netcrier.core.admission import Grant
+from netcrier.core.composer import Composed
 from netcrier.core.delivery import Receipt, State
 from netcrier.core.events import NodeRow
 from netcrier.core.keyring import GroupKeys
-from netcrier.core.speaker import Composed
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId, NodeId
 from netcrier.masterd.retention import RECEIPTS_KEPT, Retention

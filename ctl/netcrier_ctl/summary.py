@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from netcrier.control.types.analyzer import AnalyzerStatus
+from netcrier.control.types.analyzer import AnalyzerStatus, Captured
 from netcrier.control.types.master import Carrier, LastMessage, MasterStatus, SendRate
 from netcrier.control.types.node import NodeStatus
 
@@ -53,7 +53,15 @@ def details(status: Any) -> list[list[str]]:
         rows.append(["rate", rate_text(status.rate)])
         rows += [["carrier", text] for text in _carriers(status.carriers)]
         rows += [["unknown to this store", f"up to #{one}"] for one in status.unknown]
+    if isinstance(status, AnalyzerStatus):
+        rows += [["interface", _captured(one)] for one in status.interfaces]
+        rows += [["left out", name] for name in status.left_out]
     return rows
+
+
+def _captured(one: Captured) -> str:
+    away = "" if one.present else ", not there"
+    return f"{one.name}  {one.packets_per_s:,.0f} pkt/s, {one.analysed:,} analysed, {one.dropped:,} dropped{away}"
 
 
 _SHOWN = frozenset({"started"})

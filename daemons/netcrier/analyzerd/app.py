@@ -56,6 +56,7 @@ class Analyzer:
         )  # fmt: skip
         self.taps = Taps(options, capture.workers, self._put, self.recent, self._kernel)
         self.logs: LogWriter
+        self.archive: Archive
         self.meter: Meter
         self._tasks: list[asyncio.Task[None]] = []
         self._handlers = Handlers(self)
@@ -145,7 +146,7 @@ class Analyzer:
     def _writer(self) -> LogWriter:
         """Every log, in files; torn tails are cut."""
         folder, section = self.place.log_dir, self.config.log
-        archive = Archive(folder, section.rotation)
+        self.archive = archive = Archive(folder, section.rotation)
         names = (*engine.LOGS, stats.NAME)
         logs = {name: JsonLog(folder / f"{name}.log", section.stdout, name, archive) for name in names}
         for log in logs.values():

@@ -112,6 +112,8 @@ class Handlers:
         found += [f"{name} is not captured: it needs a restart, or it is not there." for name in app.taps.without]
         if logs.full:
             found.append("The disk is full: lines of the logs wait, and are lost when their queue is full.")
+        if app.archive.failure:
+            found.append(f"Rotated logs are not compressed or kept within log.budget_mib: {app.archive.failure}.")
         total = app.rows()[-1].total
         if total.dropped_ring:
             found.append(f"{total.dropped_ring:,} packets found no room in the ring: raise capture.blocks.")

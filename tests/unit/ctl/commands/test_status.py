@@ -184,3 +184,13 @@ def test_colour_only_where_it_is_wanted(whole: Host) -> None:
     whole.environ["NO_COLOR"] = "1"
     assert "\x1b" not in whole.netctl("status", terminal=True).out
     assert "\x1b[32m" in whole.netctl("status", "--color", "always").out
+
+
+def test_details_name_each_interface_and_what_was_left_out(host: Host) -> None:
+    gone = msgspec.structs.replace(ANALYZER.interfaces[0], name="eth1", present=False, dropped=7)
+    status = msgspec.structs.replace(ANALYZER, interfaces=[*ANALYZER.interfaces, gone], left_out=["port1"])
+    host.answers("analyzerd", status=status)
+    lines = [" ".join(line.split()) for line in host.netctl("status", "-v").out.splitlines()]
+    assert "interface eth0 1 pkt/s, 9 analysed, 0 dropped" in lines
+    assert "interface eth1 1 pkt/s, 9 analysed, 7 dropped, not there" in lines
+    assert "left out port1" in lines

@@ -138,10 +138,12 @@ cdef int tcp_text(Lines* o, const Conversation* c) noexcept nogil:
 cdef int measures_text(Kernel self, Lines* o, const Conversation* c) noexcept nogil:
     if c.orig.packets:
         counted(o, b',"orig_ttl_min":', c.orig.ttl_min)
-        counted(o, b',"orig_ttl_max":', c.orig.ttl_max)
+        if c.orig.ttl_max != c.orig.ttl_min:
+            counted(o, b',"orig_ttl_max":', c.orig.ttl_max)
     if c.resp.packets:
         counted(o, b',"resp_ttl_min":', c.resp.ttl_min)
-        counted(o, b',"resp_ttl_max":', c.resp.ttl_max)
+        if c.resp.ttl_max != c.resp.ttl_min:
+            counted(o, b',"resp_ttl_max":', c.resp.ttl_max)
     if c.first_payload:
         text(o, b',"first_payload":')
         stamp_text(self, o, c.start + from_offset(c.first_payload))

@@ -32,9 +32,10 @@ from netcrier.core.events import (
     Waiting,
 )
 from netcrier.core.greeting import Self
+from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Arrival, Lane, Passed
 from netcrier.core.keyring import GroupKeys, Keyring
-from netcrier.core.listener import Listener, Membership
+from netcrier.core.listener import Listener
 from netcrier.core.outbox import OutLane
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import Parity

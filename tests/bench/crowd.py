@@ -17,8 +17,9 @@ from pathlib import Path
 
 from netcrier.core.events import Address, NodeRow, Pin, Received
 from netcrier.core.greeting import Self
+from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Lane
-from netcrier.core.listener import Listener, Membership
+from netcrier.core.listener import Listener
 from netcrier.ids import LANES, NodeId
 from netcrier.masterd import identity
 from netcrier.masterd.store import Store

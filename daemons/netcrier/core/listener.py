@@ -4,22 +4,21 @@ Theory of operation
 - Until it is enrolled a node hears beacons, pins the first master (or the one of its token), and says hello.
 - Messages go to the inbox; the shell takes a batch (`take_batch`), commits it, appends to its log, and says so
   (`committed`, `delivered`). Only then is a report due, in the node's slot of the receipt window.
-- Group keys and their epochs are in epochs.py, asking for one that lacks in renewal.py.
+- This module hands on: whether the master has said something is decided in hearing.py, what becomes of a message in
+  intake.py, what is reported and when in reporter.py; asking for what lacks is in gaps.py, renewal.py, catch_up.py.
 - Every datagram ends as a state change or as a count in `refused`, by reason. Nothing the network brings raises.
-
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Final
 
 from netcrier.core.answers import Answers
-from netcrier.core.assembly import Assembly
 from netcrier.core.catch_up import PROGRESS_WITHIN, Backlog
 from netcrier.core.copies import Copies
-from netcrier.core.epochs import CONTENT, Epochs
 from netcrier.core.events import (
     Address,
     Asked,
@@ -36,14 +35,14 @@ from netcrier.core.events import (
 )
 from netcrier.core.gaps import GapRequests
 from netcrier.core.greeting import Greeting, Self
-from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Verdict
+from netcrier.core.hearing import Hearing, Membership
+from netcrier.core.inbox import Batch, Inbox, Lane
+from netcrier.core.intake import Intake
 from netcrier.core.judge import Judge
 from netcrier.core.outcomes import Outcomes, Untold
 from netcrier.core.pacing import (
     ASKED_WITHIN,
     GATHER_PIECES,
-    Budget,
-    presence_interval,
     receipt_slot,
     receipt_window,
     renewal_spread,
@@ -52,53 +51,31 @@ from netcrier.core.pacing import (
 from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId
 from netcrier.core.renewal import Renewal
-from netcrier.core.replay import CounterWindow
 from netcrier.core.reply import answer_address
+from netcrier.core.reporter import Reporter
 from netcrier.core.telling import Telling
 from netcrier.core.upward import Upward
 from netcrier.errors import DecodeError, UsageError
-from netcrier.ids import LANES, MessageId, NodeId
-from netcrier.wire import signed
-from netcrier.wire.beacon import Beacon, Marks, decode_beacon, open_marks, verify_beacon
+from netcrier.ids import LANES, NodeId
+from netcrier.wire.beacon import Beacon, Marks, decode_beacon, verify_beacon
 from netcrier.wire.block import decode_block
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
-from netcrier.wire.envelope import Digest, Verifier, node_id
+from netcrier.wire.envelope import node_id
 from netcrier.wire.fetch import Fetch, encode_fetch
 from netcrier.wire.fragment import decode_fragment, decode_parity
-from netcrier.wire.header import epoch_of, open_down, read_front
+from netcrier.wire.header import read_front
 from netcrier.wire.heard import decode_heard
 from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import EXTRAS_MAX, STRANGERS_PER_SECOND
-from netcrier.wire.message import Message, decode_message
+from netcrier.wire.message import decode_message
 from netcrier.wire.question import decode_question, encode_answer
-from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
+from netcrier.wire.report import Request, encode_report, encode_request
 from netcrier.wire.selector import facts_of, parse_selector
-from netcrier.wire.signed import Head
+from netcrier.wire.signed import Head, content_digest
 from netcrier.wire.skip import ANY_NODE, decode_skip
 from netcrier.wire.solicit import decode_solicit
 
-_VERDICTS = {
-    Verdict.KNOWN: "duplicate",
-    Verdict.CONFLICT: "conflict",
-    Verdict.NO_LANE: "not enrolled",
-    Verdict.OTHER_TERM: "other term",
-    Verdict.TOO_FAR: "too far ahead",
-}
-_REPEATED = frozenset({"replayed", "duplicate"})
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """What a node keeps of its group. `keys`: epoch to secret; `term`, `boot`: the highest heard of the master."""
-
-    keys: tuple[tuple[int, bytes], ...] = ()
-    index: int | None = None
-    term: int = 0
-    boot: int = 0
-    group_name: str = ""
-    told: tuple[tuple[str, str], ...] = ()
-    """What the master knows selectors to look at."""
+_REPEATED: Final = frozenset({"replayed", "duplicate"})
 
 
 class Listener:
@@ -117,41 +94,29 @@ class Listener:
     ) -> None:
         self.me = me
         self.id: NodeId = node_id(me.key.public)
-        self.membership = membership
-        self.inbox = Inbox(lanes)
         self.refused: Counter[str] = Counter()
         self.received = 0
         self.open: bool | None = None
         self.heard_at: float | None = None
-        self._chance = chance
+        self._chance, self._parity = chance, parity
+        self._hearing = Hearing(membership)
+        self._intake = Intake(lanes, chance, parity)
         self._gaps = GapRequests(self.inbox, chance)
-        self._parity = parity
-        self._assembly = self._new_assembly()
-        self._delivered = {lane.lane: lane.mark for lane in self.inbox.lanes}
-        self._strangers = Budget(STRANGERS_PER_SECOND)
-        self._counters = CounterWindow()
+        self._reporter = Reporter(self.inbox.lanes, chance)
         self._copies = Copies()
-        self._drops = 0
         self._flowing = False
         self._events: deque[NodeEvent] = deque()
         self._out: list[Datagram] = []
         self._greeting = Greeting(me, chance, entropy)
+        self._renewal = Renewal(me, chance, entropy)
         self._upward = Upward(me.key, me.boot)
         self._backlog = Backlog(chance)
         self._answers = Answers(self.id)
         self._judge = Judge(me.name, me.tags, membership.told)
         self._outcomes = Outcomes(untold, chance)
         self._telling = Telling(me.key, me.boot, chance)
-        self._report_at: float | None = None
-        self._presence_at: float | None = None
-        self._presence = presence_interval(1)
         self._reply_to: Address | None = None
-        self._beacon: tuple[int, float] = (0, 0.0)
-        self._epochs = Epochs(membership.keys)
-        self._renewal = Renewal(me, chance, entropy)
         self._window = receipt_window(1)
-        self.pin: Pin | None = None
-        self._verifier: Verifier | None = None
         if pin:
             self._trust(pin)
         self._readers: dict[Kind, Callable[[Received], None]] = {
@@ -171,9 +136,24 @@ class Listener:
     # What the shell calls
 
     @property
+    def pin(self) -> Pin | None:
+        """Whom the node trusts."""
+        return self._hearing.pin
+
+    @property
+    def membership(self) -> Membership:
+        """What is to be kept of the group."""
+        return self._hearing.membership
+
+    @property
+    def inbox(self) -> Inbox:
+        """What the node has."""
+        return self._intake.inbox
+
+    @property
     def enrolled(self) -> bool:
         """Whether the node has a key and a starting point."""
-        return bool(self._epochs and self.inbox.lanes)
+        return bool(self._hearing.epochs and self.inbox.lanes)
 
     @property
     def _answering(self) -> bool:
@@ -192,22 +172,18 @@ class Listener:
 
     def join(self, pin: Pin, now: float) -> None:
         """Trust another master (a token was given): keys and lanes begin anew unless it is the same group."""
-        if not self.pin or self.pin.group != pin.group:
-            self.membership = Membership(group_name=pin.group_name)
-            self._epochs = Epochs()
-            self.inbox = Inbox()
-            self._assembly = self._new_assembly()
+        if self._trust(pin):
+            self._hearing.anew(pin.group_name)
+            self._intake = Intake((), self._chance, self._parity)
             self._gaps = GapRequests(self.inbox, self._chance)
-            self._delivered = {}
-            self._counters = CounterWindow()
+            self._reporter.forget()
             self._judge = Judge(self.me.name, self.me.tags, ())
-        self._trust(pin)
         self._renewal.done()
         self._greeting.again(now)
 
     def receive(self, got: Received) -> None:
         """One datagram from the network."""
-        self._epochs.expire(got.now)
+        self._hearing.epochs.expire(got.now)
         try:
             reader = self._readers.get(read_front(got.data).kind)
             if reader is None:
@@ -228,7 +204,7 @@ class Listener:
 
     def kernel_drops(self, total: int) -> None:
         """How many datagrams the kernel has dropped so far."""
-        self._drops = total
+        self._reporter.drops = total
 
     def take_batch(self) -> Batch | None:
         """What to commit next."""
@@ -236,17 +212,16 @@ class Listener:
 
     def committed(self, batch: Batch, now: float, now_us: int = 0) -> None:
         """The batch is on disk: receipts are due. With `now_us` their slots count from when the messages arrived."""
-        self.inbox.committed(batch)
-        self._assembly.settled((arrival.message.id for arrival in batch.arrivals), self.inbox.lanes)
+        self._intake.committed(batch)
         self.received += len(batch.arrivals)
         for arrival in batch.arrivals:
             message = arrival.message
             slot = receipt_slot(self.id, message.sequence, message.window_us / 1e6)
             waited = (now_us - arrival.received_us) / 1e6 if now_us else 0.0
             # A clock that was set meanwhile: at most the spread is lost.
-            self._report_in(now, max(0.0, slot - max(0.0, waited)))
+            self._reporter.soon(now, max(0.0, slot - max(0.0, waited)))
         if not batch.arrivals:  # skips alone
-            self._report_in(now, request_delay(self._chance()))
+            self._reporter.soon(now, request_delay(self._chance()))
         if batch.untold:
             self.tell(batch.untold, now)
 
@@ -258,15 +233,13 @@ class Listener:
 
     def failed(self, batch: Batch, now: float) -> None:
         """The batch could not be committed; it is asked for again in a second."""
-        self.inbox.failed(batch)
-        self._assembly.settled((arrival.message.id for arrival in batch.arrivals), self.inbox.lanes)
+        self._intake.failed(batch)
         self._gaps.hold(now, 1.0)
 
     def delivered(self, lane: int, sequence: int, now: float) -> None:
         """Everything of the lane up to this number is in the log."""
-        if sequence > self._delivered.get(lane, -1):
-            self._delivered[lane] = sequence
-            self._report_in(now, 0.0 if self._report_at is None else 1.0)
+        if self._reporter.delivered(lane, sequence):
+            self._reporter.soon(now, 1.0 if self._reporter.pending else 0.0)
 
     def catching_up(self, now: float) -> None:
         """The master's connection brings messages: they are not asked for by UDP meanwhile."""
@@ -297,17 +270,10 @@ class Listener:
             early = (self._greeting.timer, self._renewal.timer, self._telling.timer)
             return min((at for at in early if at is not None), default=None)
         machines = (
-            self._greeting,
-            self._renewal,
-            self._telling,
-            self._gaps,
-            self._backlog,
-            self._answers,
-            self._outcomes,
-            self._assembly,
-        )
-        times = (self._report_at, self._presence_at, *(machine.timer for machine in machines))
-        return min((at for at in times if at is not None), default=None)
+            self._greeting, self._renewal, self._telling, self._gaps, self._backlog, self._answers, self._outcomes,
+            self._intake.assembly, self._reporter,
+        )  # fmt: skip
+        return min((machine.timer for machine in machines if machine.timer is not None), default=None)
 
     def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
         """Say what is due."""
@@ -327,9 +293,9 @@ class Listener:
             self._say(Kind.REQUEST, encode_request(request))
         for answer in self._answers.due(now):
             self._say(Kind.ANSWER, encode_answer(replace(answer, counter=self._upward.next_counter())))
-        if self._assembly.timer is not None and self._assembly.timer <= now:
+        if self._intake.assembly.timer is not None and self._intake.assembly.timer <= now:
             self._fetch(now)
-        if any(at is not None and at <= now for at in (self._report_at, self._presence_at, self._outcomes.timer)):
+        if any(at is not None and at <= now for at in (self._reporter.timer, self._outcomes.timer)):
             self._report(now)
 
     # What the network brings
@@ -337,15 +303,17 @@ class Listener:
     def _on_beacon(self, got: Received) -> None:
         beacon = decode_beacon(got.data)
         if self.pin is None:
-            self._meet(got.data, beacon, got.now)
-        verifier = self._ours(beacon)
+            pin = self._hearing.meet(got.data, beacon, self.me.key, got.now)
+            self._trust(pin)
+            self._events.append(Pinned(pin))
+        verifier = self._hearing.ours(beacon)
         answer_to = answer_address(beacon.addresses, beacon.port, got.source)
         if beacon.asking:
             self._asked(got, beacon, answer_to)
             return
-        marks = self._marks(got.data, beacon, got.now)
+        marks = self._hearing.marks(got.data, beacon, got.now)
         verify_beacon(got.data, verifier)
-        if (beacon.term, beacon.boot) < (self.membership.term, self.membership.boot):
+        if (beacon.term, beacon.boot) < self._hearing.numbers:
             proof = self._telling.outdated(answer_to, got.now)
             self._out += [proof] if proof else []
         self._order(Head(verifier.master, beacon.term, beacon.boot, beacon.counter), got.now)
@@ -357,66 +325,54 @@ class Listener:
             self._greeting.soon(got.now)
             return
         if marks is None:
-            self._epochs.drop(beacon.epoch)
+            self._hearing.epochs.drop(beacon.epoch)
             self._renewal.soon(got.now, renewal_spread(self._window))
             return
-        self._beacon = (beacon.counter, got.now)
+        self._reporter.beacon(beacon.counter, got.now)
         self._window = marks.window_us / 1e6
         self._hold(beacon.epoch, marks, got.now)
-        self._presence = marks.presence_ms / 1000
+        self._reporter.presence = marks.presence_ms / 1000
         self._judge.beacon(marks, got.now)
         if not self._judge.known:
             self._greeting.soon(got.now)
         for span in marks.lanes:
             self._gaps.known(span.lane, span.highest, got.now)
-        if self._backlog.behind(self.behind, self._presence, got.now):
+        if self._backlog.behind(self.behind, self._reporter.presence, got.now):
             self.catching_up(got.now)
 
     def _on_message(self, got: Received) -> None:
-        pin, verifier, plaintext = self._opened(got.data)
+        plaintext = self._hearing.opened(got.data)
         message = decode_message(plaintext)
-        if message.head.master != verifier.master:
-            raise DecodeError("other master")
-        digest = signed.content_digest(Kind.MESSAGE, pin.group, plaintext)
-        verdict = self._verdict(message, digest, got.now)
-        if verdict is not Verdict.NEW:
-            raise DecodeError(_VERDICTS[verdict])
-        signed.verify(Kind.MESSAGE, pin.group, plaintext, verifier)
+        assert self.pin
+        digest = content_digest(Kind.MESSAGE, self.pin.group, plaintext)
+        self._intake.check(message, digest, got.now)
+        self._hearing.said(Kind.MESSAGE, plaintext, message.head)
         self._heard(got.now)
-        arrival = self._judge.arrival(message, digest, got.now_us, got.now)
-        in_pieces = message.blocks and not arrival.withheld
-        self._offer(self._assembly.message(arrival, got.now) if in_pieces else arrival)
+        self._intake.message(self._judge.arrival(message, digest, got.now_us, got.now), got.now)
         self._gaps.known(message.lane, message.sequence, got.now)
 
     def _on_block(self, got: Received) -> None:
-        block = decode_block(self._opened(got.data)[2])
-        self._expect(block.message)
-        self._offer(self._assembly.block(block, got.now))
+        self._intake.block(decode_block(self._hearing.opened(got.data)), got.now)
 
     def _on_fragment(self, got: Received) -> None:
-        piece = decode_fragment(self._opened(got.data)[2])
+        piece = decode_fragment(self._hearing.opened(got.data))
         self._flowing = True
-        self._expect(piece.message)
-        self._offer(self._assembly.fragment(piece, got.now))
+        self._intake.fragment(piece, got.now)
 
     def _on_parity(self, got: Received) -> None:
-        piece = decode_parity(self._opened(got.data)[2])
-        self._expect(piece.message)
-        self._offer(self._assembly.parity(piece, got.now))
+        self._intake.parity(decode_parity(self._hearing.opened(got.data)), got.now)
 
     def _on_skip(self, got: Received) -> None:
-        _, _, plaintext = self._opened(got.data)
+        plaintext = self._hearing.opened(got.data)
         skip = decode_skip(plaintext)
         if skip.index not in (ANY_NODE, self.membership.index):
             raise DecodeError("not for this node")
         self._verified(Kind.SKIP, plaintext, skip.head, got.now)
-        verdict = self.inbox.skip(skip.head.term, skip)
-        if verdict is not Verdict.NEW:
-            raise DecodeError(_VERDICTS[verdict])
+        self._intake.skip(skip)
         self._gaps.known(skip.lane, skip.last, got.now)
 
     def _on_heard(self, got: Received) -> None:
-        _, _, plaintext = self._opened(got.data)
+        plaintext = self._hearing.opened(got.data)
         heard = decode_heard(plaintext)
         ours = (self.membership.index, self.me.boot)
         counters = [entry.counter for entry in heard.entries if (entry.index, entry.boot) == ours]
@@ -428,48 +384,40 @@ class Listener:
             self._events.append(Settled(tuple(settled)))
 
     def _on_solicit(self, got: Received) -> None:
-        _, _, plaintext = self._opened(got.data)
+        plaintext = self._hearing.opened(got.data)
         solicit = decode_solicit(plaintext)
         if self.membership.index is None or not solicit.asks(self.membership.index):
             raise DecodeError("not asked")
         self._verified(Kind.SOLICIT, plaintext, solicit.head, got.now)
         self._gaps.known(solicit.lane, solicit.sequence, got.now)
-        self._report_in(got.now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
+        self._reporter.soon(got.now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
 
     def _on_welcome(self, got: Received) -> None:
         answer = self._greeting.addressed(got.data, self.pin)
-        if not self._strangers.spend(got.now):
-            raise DecodeError("too many strangers")
-        assert self._verifier is not None
-        welcome = self._greeting.read(answer, self._verifier)
-        if (welcome.term, welcome.boot) < (self.membership.term, self.membership.boot):
-            raise DecodeError("old boot")
+        self._hearing.stranger(got.now)
+        welcome = self._greeting.read(answer, self._hearing.verifier)
+        self._hearing.current(welcome.term, welcome.boot)
         self._greeting.done()
         self._join_lanes(welcome)
         self._heard(got.now)
-        self._report_in(got.now, 0.0)
+        self._reporter.soon(got.now, 0.0)
 
     def _on_rekey(self, got: Received) -> None:
         answer = self._renewal.addressed(got.data, self.pin)
-        if not self._strangers.spend(got.now):
-            raise DecodeError("too many strangers")
-        assert self._verifier is not None
-        rekey = self._renewal.read(answer, self._verifier)
-        if (rekey.term, rekey.boot) < (self.membership.term, self.membership.boot):
-            raise DecodeError("old boot")
+        self._hearing.stranger(got.now)
+        rekey = self._renewal.read(answer, self._hearing.verifier)
+        self._hearing.current(rekey.term, rekey.boot)
         self._renewal.done()
-        self._take_keys(rekey.keys)
-        self._events.append(KeysRenewed(self._epochs.newest))
+        self._hearing.take_keys(rekey.keys)
+        self._events.append(KeysRenewed(self._hearing.epochs.newest))
         self._heard(got.now)
 
     def _on_question(self, got: Received) -> None:
-        pin, verifier, plaintext = self._opened(got.data)
+        plaintext = self._hearing.opened(got.data)
         question = decode_question(plaintext)
-        signed.verify(Kind.QUESTION, pin.group, plaintext, verifier)
+        self._hearing.said(Kind.QUESTION, plaintext, question.head)
         if not self._meant(question.selector):
             raise DecodeError("not asked")
-        if question.head.master != verifier.master:
-            raise DecodeError("other master")
         if self._answers.again((question.head.boot, question.head.counter), got.now):
             return
         self._order(question.head, got.now)
@@ -482,26 +430,6 @@ class Listener:
 
     # How it decides
 
-    def _ours(self, beacon: Beacon) -> Verifier:
-        """What verifies a beacon of the master that this node trusts; DecodeError for another's."""
-        assert self.pin is not None
-        assert self._verifier is not None
-        if beacon.group != self.pin.group:
-            raise DecodeError("other group")
-        if beacon.signing_key != self.pin.signing_key:
-            raise DecodeError("other master")
-        return self._verifier
-
-    def _meet(self, data: bytes, beacon: Beacon, now: float) -> None:
-        """First use: trust the first master whose beacon holds."""
-        if not self._strangers.spend(now):
-            raise DecodeError("too many strangers")
-        verify_beacon(data, Verifier(beacon.signing_key))
-        self.me.key.agree(beacon.agreement_key)  # a key of low order would fail at every hello
-        pin = Pin(beacon.group, beacon.signing_key, beacon.agreement_key, "", "first-use")
-        self._trust(pin)
-        self._events.append(Pinned(pin))
-
     def _meant(self, selector: str) -> bool:
         """Whether this node's name and tags match; DecodeError where the selector is none."""
         try:
@@ -509,89 +437,25 @@ class Listener:
         except UsageError as error:
             raise DecodeError("malformed", str(error)) from None
 
-    def _marks(self, data: bytes, beacon: Beacon, now: float) -> Marks | None:
-        """The sealed half of a beacon; None where its key is not here yet, within the strangers' budget.
-
-        A seal that does not open may be a forgery, or the work of a master that has taken over from an old copy of its
-        store and made another key of this number: the signature tells.
-        """
-        if beacon.term <= self.membership.term:
-            self._epochs.not_before(beacon.epoch)
-        if beacon.epoch in self._epochs:
-            try:
-                return open_marks(data, self._epochs.seals)
-            except DecodeError as error:
-                if error.reason != "bad seal" or not self._strangers.spend(now):
-                    raise
-        elif not self._strangers.spend(now):
-            raise DecodeError("too many strangers")
-        return None
-
     def _hold(self, epoch: int, marks: Marks, now: float) -> None:
         """A beacon of this epoch was opened: its key is the current one; another may be announced."""
-        if self._epochs.opened(epoch, now):
-            self.membership = replace(self.membership, keys=self._epochs.kept)
+        if self._hearing.epoch_opened(epoch, now):
             self._events.append(KeysRenewed(epoch))
-            self._report_in(now, renewal_spread(self._window) * self._chance())
-        if marks.next_epoch and marks.next_epoch not in self._epochs:
+            self._reporter.soon(now, renewal_spread(self._window) * self._chance())
+        if marks.next_epoch and marks.next_epoch not in self._hearing.epochs:
             self._renewal.soon(now, ASKED_WITHIN * marks.next_in_ms / 1000)
-
-    def _take_keys(self, keys: tuple[tuple[int, bytes], ...]) -> None:
-        """What the master has given replaces all keys."""
-        self._epochs = Epochs(keys)
-        self.membership = replace(self.membership, keys=keys)
-
-    def _verdict(self, message: Message, digest: Digest, now: float) -> Verdict:
-        """As `Inbox.check`, also for a message that is being put together."""
-        known = self._assembly.digest_of(message.id)
-        if known is not None:
-            self._assembly.ended(message.id, now)
-            return Verdict.KNOWN if known == digest else Verdict.CONFLICT
-        verdict = self.inbox.check(message.id, digest)
-        if verdict is Verdict.NEW and message.blocks and not self.inbox.takes(message.id):
-            return Verdict.TOO_FAR
-        return verdict
-
-    def _expect(self, message: MessageId) -> None:
-        """Refuse pieces of what is here or too far ahead."""
-        if not self._assembly.has(message) and not self.inbox.takes(message):
-            raise DecodeError("duplicate")
-
-    def _offer(self, arrival: Arrival | None) -> None:
-        if arrival is None:
-            return
-        if self.inbox.check(arrival.message.id, arrival.digest) is Verdict.NEW:
-            self.inbox.offer(arrival)
-        else:  # skipped while its pieces came
-            self._assembly.settled([arrival.message.id], self.inbox.lanes)
-
-    def _new_assembly(self) -> Assembly:
-        assembly = Assembly(self._chance, self._parity)
-        self.inbox.coming = assembly.coming
-        return assembly
 
     def _order(self, head: Head, now: float) -> None:
         """Refuse what is replayed; take note of a newer boot."""
-        known = (self.membership.term, self.membership.boot)
-        if (head.term, head.boot) < known:
-            raise DecodeError("old boot")
-        if (head.term, head.boot) > known:
-            self.membership = replace(self.membership, term=head.term, boot=head.boot)
+        if self._hearing.order(head):
             self._events.append(MasterBooted(head.term, head.boot))
-            self._counters = CounterWindow()
-            self._beacon = (0, 0.0)  # beacons are counted anew
-            self._report_in(now, 0.1 * self._chance())
+            self._reporter.beacon(0, 0.0)
+            self._reporter.soon(now, 0.1 * self._chance())
             self._follow(head.term, now)
-        if not self._counters.accept(head.counter):
-            raise DecodeError("replayed")
 
     def _verified(self, kind: Kind, plaintext: bytes, head: Head, now: float) -> None:
         """The master said this, in this boot, for the first time; DecodeError else."""
-        assert self.pin
-        assert self._verifier
-        signed.verify(kind, self.pin.group, plaintext, self._verifier)
-        if head.master != self._verifier.master:
-            raise DecodeError("other master")
+        self._hearing.said(kind, plaintext, head)
         self._order(head, now)
         self._heard(now)
 
@@ -601,22 +465,20 @@ class Listener:
         for lane in old:
             self._begin(Lane(lane, term, 0))
         if old:
-            self._greeting.later(now + self._presence * self._chance())
+            self._greeting.later(now + self._reporter.presence * self._chance())
 
     def _begin(self, lane: Lane) -> bool:
         """Start a lane, unless it has begun in this term already."""
         if not self.inbox.begin(lane):
             return False
-        self._delivered[lane.lane] = lane.mark
+        self._reporter.begin(lane)
         self._gaps.forget(lane.lane)
         return True
 
     def _asked(self, got: Received, beacon: Beacon, to: Address) -> None:
         """A master of this identity listens before it speaks."""
-        if not self._strangers.spend(got.now):
-            raise DecodeError("too many strangers")
-        assert self._verifier is not None
-        verify_beacon(got.data, self._verifier)
+        self._hearing.stranger(got.now)
+        verify_beacon(got.data, self._hearing.verifier)
         self._telling.asked(beacon, to, got.now)
 
     def _join_lanes(self, welcome: Welcome) -> None:
@@ -624,60 +486,40 @@ class Listener:
         for start in welcome.lanes:
             if start.lane in LANES:
                 fresh |= self._begin(Lane(start.lane, start.term, start.start, start.chain))
-        newer = (welcome.term, welcome.boot) > (self.membership.term, self.membership.boot)
-        if newer:
-            self._counters = CounterWindow()
-        self.membership = Membership(
-            (), welcome.index, welcome.term, welcome.boot, welcome.group_name, told=self._judge.present
-        )
+        numbers = (welcome.term, welcome.boot)
+        self._hearing.enrolled(Membership((), welcome.index, *numbers, welcome.group_name, told=self._judge.present))
         self._judge.welcomed()
-        self._take_keys(welcome.keys)
+        self._hearing.take_keys(welcome.keys)
         self._renewal.done()
-        self._presence = welcome.presence_ms / 1000
+        self._reporter.presence = welcome.presence_ms / 1000
         self._events.append(Enrolled(welcome, fresh))
 
-    def _opened(self, data: bytes) -> tuple[Pin, Verifier, bytes]:
-        if self.pin is None or self._verifier is None:
-            raise DecodeError("not enrolled")
-        front = read_front(data)
-        if front.group != self.pin.group:
-            raise DecodeError("other group")
-        if front.kind not in CONTENT:
-            self._epochs.not_before(epoch_of(data))
-        return self.pin, self._verifier, open_down(data, self._epochs.seals)
-
-    def _trust(self, pin: Pin) -> None:
-        self.pin = pin
-        self._verifier = Verifier(pin.signing_key)
+    def _trust(self, pin: Pin) -> bool:
+        """True where it is another group."""
         self._upward.trust(pin)
+        return self._hearing.trust(pin)
 
     def _heard(self, now: float) -> None:
         self.heard_at = now
         self._gaps.heard()
-        if self.enrolled and self._presence_at is None:
-            self._presence_at = now + self._presence * self._chance()
+        if self.enrolled:
+            self._reporter.present(now)
 
     # What it says
-
-    def _report_in(self, now: float, delay: float) -> None:
-        at = now + delay
-        if self._report_at is None or at < self._report_at:
-            self._report_at = at
 
     def _ask_for_backlog(self, now: float) -> None:
         lanes = tuple((lane.lane, lane.term, lane.mark) for lane in self.inbox.lanes)
         ask = encode_catch_up(CatchUp(self._upward.next_counter(), lanes))
-        numbers = (self.membership.term, self.membership.boot)
         assert self._reply_to is not None
-        self._events.append(CatchUpWanted(self._reply_to, self._upward.seal(Kind.CATCH_UP, ask, numbers)))
+        sealed = self._upward.seal(Kind.CATCH_UP, ask, self._hearing.numbers)
+        self._events.append(CatchUpWanted(self._reply_to, sealed))
         self.catching_up(now)
 
     def _tell(self) -> None:
         assert self.pin is not None
-        membership = self.membership
         lanes = tuple((lane.lane, lane.term, lane.mark) for lane in self.inbox.lanes)
-        epoch = max((epoch for epoch, _ in membership.keys), default=0)
-        self._out.append(self._telling.say(self.pin, (membership.term, membership.boot), epoch, lanes))
+        epoch = max((epoch for epoch, _ in self.membership.keys), default=0)
+        self._out.append(self._telling.say(self.pin, self._hearing.numbers, epoch, lanes))
 
     def _say_hello(self, now: float) -> None:
         if self.pin is None or self._reply_to is None:
@@ -689,31 +531,22 @@ class Listener:
         if self.pin is None or self._reply_to is None or not self.inbox.lanes:
             self._renewal.done()
             return
-        self._say(Kind.RENEW, self._renewal.ask(self.pin, self._upward.next_counter(), self._epochs.newest, now))
+        self._say(
+            Kind.RENEW, self._renewal.ask(self.pin, self._upward.next_counter(), self._hearing.epochs.newest, now)
+        )
         if self._renewal.unanswered:
             self._greeting.soon(now)
 
     def _say(self, kind: Kind, plaintext: bytes) -> None:
-        numbers = (self.membership.term, self.membership.boot)
-        self._out.append(Datagram(self._upward.seal(kind, plaintext, numbers), self._reply_to))
+        self._out.append(Datagram(self._upward.seal(kind, plaintext, self._hearing.numbers), self._reply_to))
 
     def _fetch(self, now: float) -> None:
-        for message, lacks in self._assembly.due(now):
-            fetch = Fetch(self._upward.next_counter(), message, self._assembly.parity_of_use, lacks)
+        assembly = self._intake.assembly
+        for message, lacks in assembly.due(now):
+            fetch = Fetch(self._upward.next_counter(), message, assembly.parity_of_use, lacks)
             self._say(Kind.FETCH, encode_fetch(fetch))
 
     def _report(self, now: float) -> None:
-        states = self.inbox.lanes
-        most = EXTRAS_MAX // max(1, len(states))  # all lanes share one datagram
         own = self._upward.next_counter()
         outcomes = self._outcomes.listed(own, self.membership.term, now)
-        lanes = tuple(
-            LaneReport(lane.lane, lane.term, lane.mark, self._delivered.get(lane.lane, 0), lane.chain, extras[:most])
-            for lane, extras in ((state, state.extras) for state in states)
-        )
-        counter, at = self._beacon
-        held = min(int((now - at) * 1e6), 2**32 - 1)
-        report = Report(own, lanes, counter, held, min(self._drops, 2**32 - 1), outcomes)
-        self._say(Kind.REPORT, encode_report(report))
-        self._report_at = None
-        self._presence_at = now + self._presence * (0.7 + 0.2 * self._chance())
+        self._say(Kind.REPORT, encode_report(self._reporter.report(own, self.inbox.lanes, outcomes, now)))

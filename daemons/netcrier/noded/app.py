@@ -30,8 +30,9 @@ from netcrier.core.events import (
     Settled,
 )
 from netcrier.core.greeting import Self
+from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Batch
-from netcrier.core.listener import Listener, Membership
+from netcrier.core.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import parity
 from netcrier.errors import ConfigError, DecodeError, StoreError

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Arrival, Batch, Lane, Passed
-from netcrier.core.listener import Membership
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId

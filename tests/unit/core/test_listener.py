@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from netcrier.core.events import Received
 from netcrier.core.greeting import Self
+from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Lane
-from netcrier.core.listener import Listener, Membership
+from netcrier.core.listener import Listener
 from netcrier.core.pacing import receipt_slot
 from netcrier.ids import GroupId
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
@@ -127,4 +128,4 @@ def test_the_slot_of_a_receipt_counts_from_the_arrival_of_the_message(waited_us:
     assert batch
     listener.committed(batch, net.now, net.now_us + waited_us)
     slot = receipt_slot(listener.id, composed.id.sequence, 0.002)
-    assert listener._report_at == pytest.approx(net.now + (slot if late else 0.0))
+    assert listener._reporter.timer == pytest.approx(net.now + (slot if late else 0.0))

@@ -157,7 +157,7 @@ def test_after_a_restart_a_node_has_the_current_key_alone() -> None:
     net.run(ANNOUNCED + 3)
     net.nodes[0].start()
     assert epochs(net.nodes[0]) == [2, 1]
-    assert 1 not in net.nodes[0].listener._epochs
+    assert 1 not in net.nodes[0].listener._hearing.epochs
     sent = net.broadcast(b"x")
     net.run(3)
     assert net.nodes[0].log == [sent.id]

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Arrival, Inbox, Lane, Verdict
-from netcrier.core.listener import Membership
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId

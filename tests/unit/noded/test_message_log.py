@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Inbox, Lane
-from netcrier.core.listener import Membership
 from netcrier.ids import MessageId
 from netcrier.noded.journal import Entry, Journal
 from netcrier.noded.message_log import BODY_LOGGED, LossLine, MessageLine, MessageLog, line_of

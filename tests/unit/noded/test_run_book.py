@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Arrival, Inbox, Lane
-from netcrier.core.listener import Membership
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId, MessageId
 from netcrier.noded import journal as journals

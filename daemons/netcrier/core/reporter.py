@@ -1,0 +1,80 @@
+"""A node's reports: when the next is due, and what it says of lanes, beacon and kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from netcrier.core.inbox import Lane
+from netcrier.core.pacing import presence_interval
+from netcrier.wire.limits import EXTRAS_MAX
+from netcrier.wire.report import LaneReport, Outcome, Report
+
+_MOST = 2**32 - 1
+
+
+class Reporter:
+    """See the module. `chance` gives a float in [0, 1)."""
+
+    def __init__(self, lanes: Iterable[Lane], chance: Callable[[], float]) -> None:
+        self._chance = chance
+        self._delivered = {lane.lane: lane.mark for lane in lanes}
+        self._at: float | None = None
+        self._presence_at: float | None = None
+        self._beacon: tuple[int, float] = (0, 0.0)
+        self.presence = presence_interval(1)
+        """Seconds between two reports, at most."""
+        self.drops = 0
+        """Datagrams that the kernel has dropped, in all."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether a report is due for a reason of its own, not for presence alone."""
+        return self._at is not None
+
+    @property
+    def timer(self) -> float | None:
+        """When the next report is due."""
+        return min((at for at in (self._at, self._presence_at) if at is not None), default=None)
+
+    def soon(self, now: float, delay: float) -> None:
+        """Report within `delay` seconds."""
+        at = now + delay
+        if self._at is None or at < self._at:
+            self._at = at
+
+    def present(self, now: float) -> None:
+        """The master is heard: show presence from now on."""
+        if self._presence_at is None:
+            self._presence_at = now + self.presence * self._chance()
+
+    def beacon(self, counter: int, now: float) -> None:
+        """The newest beacon that was opened; counter 0: they are counted anew."""
+        self._beacon = (counter, now)
+
+    def begin(self, lane: Lane) -> None:
+        """A lane starts here."""
+        self._delivered[lane.lane] = lane.mark
+
+    def forget(self) -> None:
+        """Another group: no lane has begun."""
+        self._delivered = {}
+
+    def delivered(self, lane: int, sequence: int) -> bool:
+        """Everything of the lane up to this number is in the log; False where that was known."""
+        if sequence <= self._delivered.get(lane, -1):
+            return False
+        self._delivered[lane] = sequence
+        return True
+
+    def report(self, counter: int, states: tuple[Lane, ...], outcomes: tuple[Outcome, ...], now: float) -> Report:
+        """What to say now; the next is due for presence."""
+        most = EXTRAS_MAX // max(1, len(states))  # all lanes share one datagram
+        lanes = tuple(
+            LaneReport(lane.lane, lane.term, lane.mark, self._delivered.get(lane.lane, 0), lane.chain, extras[:most])
+            for lane, extras in ((state, state.extras) for state in states)
+        )
+        heard, at = self._beacon
+        held = min(int((now - at) * 1e6), _MOST)
+        self._at = None
+        self._presence_at = now + self.presence * (0.7 + 0.2 * self._chance())
+        return Report(counter, lanes, heard, held, min(self.drops, _MOST), outcomes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from netcrier.core.deliveries import Deliveries
-from netcrier.core.pacing import ASK_MOST, DelayMeter, receipt_slot, receipt_window
+from netcrier.core.pacing import ASK_MOST, GATHER_NEXT, DelayMeter, receipt_slot, receipt_window
 from netcrier.core.roster import Node, Roster
 
 CALLS_AFTER_BOOT: Final = 6
@@ -56,7 +56,9 @@ class Solicitor:
         """(lane, highest number, node indexes) to ask now."""
         patience = self.patience(window)
         # Messages that only absent nodes lack may be many: they cost one intersection each, not a look at every node.
-        free = {node.row.index: node for node in self._roster if self._worth_asking(node, now)}
+        lacking: set[int] = set().union(*(delivery.outstanding for delivery in self._deliveries.open))
+        nodes = ((index, self._roster.at(index)) for index in lacking)
+        free = {index: node for index, node in nodes if node and self._worth_asking(node, now)}
         asked: dict[int, set[int]] = {}
         highest: dict[int, int] = {}
         later: list[float] = []
@@ -74,7 +76,8 @@ class Solicitor:
         indexes = {index for indexes in asked.values() for index in indexes}
         pause = receipt_window(len(indexes)) + self._answers.timeout
         later += [self._asked(index, now, pause) for index in indexes]
-        self.timer = min(later, default=None)
+        # Those whose time comes within a few ms are asked together.
+        self.timer = max(min(later), now + GATHER_NEXT) if later else None
         return [(lane, highest[lane], indexes) for lane, indexes in asked.items()]
 
     def _asked(self, index: int, now: float, pause: float) -> float:

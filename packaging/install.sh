@@ -61,7 +61,7 @@ for program in $PROGRAMS; do
 done
 
 # Units, users, directories.
-for unit in "$tree"/systemd/*.service; do
+for unit in "$tree"/systemd/*.service "$tree"/systemd/*.socket; do
     sed "s|^ExecStart=/opt/netcrier/|ExecStart=$PREFIX/|" "$unit" >"$work/unit"
     install -D -m 0644 "$work/unit" "$DESTDIR$LIBDIR/systemd/system/$(basename "$unit")"
 done

@@ -33,9 +33,12 @@ running=
 [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || running=yes
 
 # Daemons first: nothing may run from a folder that goes.
-for unit in "$tree"/systemd/*.service; do
+for unit in "$tree"/systemd/*.socket "$tree"/systemd/*.service; do
     name=$(basename "$unit")
-    [ -z "$running" ] || systemctl disable --quiet --now "$name" 2>/dev/null || say "uninstall.sh: $name did not run"
+    case $running$name in
+        yes*@.service) systemctl stop --quiet "${name%.service}*.service" 2>/dev/null || true ;;
+        yes*) systemctl disable --quiet --now "$name" 2>/dev/null || say "uninstall.sh: $name did not run" ;;
+    esac
     rm -f "$DESTDIR$LIBDIR/systemd/system/$name"
 done
 rm -f "$DESTDIR$LIBDIR/sysusers.d/netcrier.conf" "$DESTDIR$LIBDIR/tmpfiles.d/netcrier.conf"

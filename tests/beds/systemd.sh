@@ -31,7 +31,7 @@ property() { inside systemctl show --value -p "$2" "$1"; }
 evidence() {
     [ -n "$machine" ] || return 0
     tail -n 20 "$work/console.log"
-    inside journalctl --no-pager -o cat -n 40 -u masterd -u noded -u analyzerd
+    inside journalctl --no-pager -o cat -n 40 -u masterd -u noded -u analyzerd -u 'netcrier-handler*'
 }
 
 step "a bare Debian 12"
@@ -132,6 +132,43 @@ check "nor does the analyzer's user" refused 2 as netcrier-analyzerd grep -s . /
 check "which reads no keys of the master" refused 2 as netcrier-analyzerd grep -s . /var/lib/netcrier/masterd/identity
 check "nor commands it (4)" refused 4 as netcrier-analyzerd netctl broadcast no
 check "nor removes its socket" refused 1 as netcrier-analyzerd rm -f /run/netcrier/masterd.sock
+
+step "a handler"
+printf '%s\n' '#!/bin/sh' 'body=$(cat)' 'echo "$(id -un) $NETCRIER_EVENT $NETCRIER_ID $body" >>/var/lib/netcrier/handler/ran' \
+    'cat /var/lib/netcrier/noded/identity /run/netcrier/handler.sock 2>/dev/null && exit 9' \
+    'touch /etc/netcrier/mine 2>/dev/null && exit 9' \
+    'setsid sleep 1000 >/dev/null 2>&1 &' '[ "$body" != wait ] || sleep 100' 'exit 3' |
+    inside tee /etc/netcrier/handlers.d/message-10 >/dev/null
+inside chmod 755 /etc/netcrier/handlers.d/message-10
+inside sh -c 'cp /etc/netcrier/handlers.d/message-10 /etc/netcrier/handlers.d/whoami'
+printf '%s\n' '#!/bin/sh' 'id -un' | inside tee /etc/netcrier/handlers.d/whoami >/dev/null
+is "$(inside stat -c '%a %U' /run/netcrier/handler.sock)" "600 netcrier-noded" || fail "the handlers' socket"
+check "for a master of first use nothing runs" inside netctl broadcast before
+check "and netctl status says why" inside sh -c 'netctl status | grep -F "netctl join"'
+check "netctl token | netctl join" inside sh -c 'netctl token | netctl join'
+trusted() { inside netctl status --daemon noded --json | grep -q '"trust": *"token"' && enrolled; }
+check "the node has another trust" eventually 20 trusted
+check "netctl query" eventually 20 inside sh -c 'netctl query whoami | grep -w netcrier-handler'
+check "netctl broadcast" inside netctl broadcast hello
+told() { inside grep -F "$1" /var/log/netcrier/masterd/messages.log | grep -q '"state":"handled"'; }
+check "the master learns what it returned" eventually 20 told '"code":3'
+is "$(inside cat /var/lib/netcrier/handler/ran)" "netcrier-handler message 3 hello" || fail "what it ran as, and with"
+ok "$(inside cat /var/lib/netcrier/handler/ran)"
+none_left() { ! inside pgrep -u netcrier-handler; }
+check "nothing that it started is left" eventually 10 none_left
+check "others may not use its socket" refused 1 as reader python3 -c \
+    'import socket; socket.socket(socket.AF_UNIX).connect("/run/netcrier/handler.sock")'
+check "netctl broadcast" inside netctl broadcast wait
+waiting() { inside grep -q 'message 4 wait' /var/lib/netcrier/handler/ran; }
+check "a long one begins" eventually 20 waiting
+inside kill -KILL "$(property noded MainPID)"
+check "it ends with noded" eventually 10 none_left
+check "and is uncertain, not begun again" eventually 20 told '"code":518'
+is "$(inside grep -c wait /var/lib/netcrier/handler/ran)" 1 || fail "it ran once"
+inside rm /etc/netcrier/handlers.d/message-10
+inside systemctl reset-failed noded
+check "systemctl restart noded" inside systemctl restart noded
+check "the node is there again" eventually 20 enrolled
 
 step "reload, crash, stop"
 before=$(property noded MainPID)

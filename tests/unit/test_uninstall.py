@@ -18,7 +18,7 @@ KEPT = ("etc/netcrier/masterd.toml", "var/lib/netcrier/masterd/identity", "var/l
 def place(tmp_path: Path) -> Path:
     """What an installation under DESTDIR with PREFIX=/opt/other leaves, and files of others in the same folders."""
     installed = [f"opt/other/bin/{program}" for program in PROGRAMS]
-    installed += [f"usr/local/lib/systemd/system/{unit.name}" for unit in (ROOT / "systemd").glob("*.service")]
+    installed += [f"usr/local/lib/systemd/system/{unit.name}" for unit in (ROOT / "systemd").iterdir()]
     installed += [f"usr/local/lib/{kind}/netcrier.conf" for kind in ("sysusers.d", "tmpfiles.d")]
     others = ["opt/else/x", "usr/local/lib/systemd/system/else.service", "usr/local/bin/else"]
     for name in (*installed, *others, *KEPT):

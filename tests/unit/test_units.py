@@ -7,17 +7,23 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from netcrier.control.paths import DAEMONS, DEFAULTS, LOG_DIR, RUNTIME_DIR, STATE_DIR
 from netcrier.control.rights import CHANGERS, READERS
+from netcrier.ids import LANES
+from netcrier.noded import runner
+from netcrier.noded.config import HandlersSection
+from netcrier.noded.handling import SOCKET
 from netcrier.runtime.program import EX_CONFIG, EX_NOPERM
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = [ROOT / "systemd" / f"{daemon}.service" for daemon in DAEMONS]
+HANDLER = [ROOT / "systemd" / f"netcrier-handler{kind}" for kind in (".socket", "@.service")]
 SYSUSERS = ROOT / "packaging" / "sysusers.d" / "netcrier.conf"
 TMPFILES = ROOT / "packaging" / "tmpfiles.d" / "netcrier.conf"
 
-EXPOSURE = {"masterd": 15, "noded": 15, "analyzerd": 20}
+EXPOSURE = {"masterd": 15, "noded": 15, "analyzerd": 20, "netcrier-handler@": 20}
 """The most that `systemd-analyze security` may say, in tenths."""
 
 ANALYZE = shutil.which("systemd-analyze")
@@ -48,7 +54,8 @@ def _analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_daemon_has_a_unit_and_no_unit_is_without_a_daemon() -> None:
-    assert sorted(path.name for path in (ROOT / "systemd").iterdir()) == sorted(unit.name for unit in UNITS)
+    there = sorted(path.name for path in (ROOT / "systemd").iterdir() if path not in HANDLER)
+    assert there == sorted(unit.name for unit in UNITS)
 
 
 @each_unit
@@ -125,6 +132,46 @@ def test_readers_are_given_the_logs(daemon: str) -> None:
     assert ["a+", logs, "-", "-", "-", "-", f"group:{READERS}:r-x,default:group:{READERS}:r-x"] in list(_rows(TMPFILES))
 
 
+def test_handlers_have_a_user_who_is_no_daemon_and_a_socket_that_only_noded_may_use() -> None:
+    listening, running = map(_settings, HANDLER)
+    assert listening["ListenStream"] == [f"{DEFAULTS[RUNTIME_DIR]}/{SOCKET}"]
+    assert (listening["SocketUser"], listening["SocketMode"]) == (["netcrier-noded"], ["0600"])
+    assert listening["Accept"] == ["yes"]
+    assert running["StandardInput"] == running["StandardOutput"] == ["socket"]
+    [user] = running["User"]
+    assert [row for row in _rows(SYSUSERS) if row[:2] == ["u", user]]
+    assert not [row for row in _rows(SYSUSERS) if row[:2] == ["m", user]]
+    assert running["CapabilityBoundingSet"] == [""]
+    assert running["ExecStart"] == [f"/opt/netcrier/bin/python -I -m {runner.__name__}"]
+
+
+def test_the_socket_takes_as_many_handlers_as_a_configuration_can_ask_for() -> None:
+    [most] = _settings(HANDLER[0])["MaxConnections"]
+    running = next(field for field in msgspec.structs.fields(HandlersSection) if field.name == "running")
+    assert isinstance(kind := msgspec.inspect.type_info(running.type), msgspec.inspect.IntType)
+    assert kind.le is not None
+    assert int(most) == kind.le + len(LANES)
+
+
+def test_a_handler_may_run_as_long_as_a_configuration_can_ask_for() -> None:
+    [most] = _settings(HANDLER[1])["RuntimeMaxSec"]
+    assert int(most.removesuffix("s")) >= runner.SECONDS_MAX + 60
+
+
+def test_noded_wants_the_socket_and_the_folder_is_made_for_root_alone() -> None:
+    assert _settings(ROOT / "systemd" / "noded.service")["Wants"] == [HANDLER[0].name]
+    rows = {row[1]: row[2:5] for row in _rows(TMPFILES) if row[0] == "d"}
+    assert rows["/etc/netcrier/handlers.d"] == ["0755", "root", "root"]
+
+
+@needs_systemd
+def test_systemd_finds_no_fault_in_the_handlers_units(tmp_path: Path) -> None:
+    for unit in HANDLER:
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/netcrier/bin/python", "/bin/true"))
+    result = _analyze("verify", "--man=no", *(tmp_path / unit.name for unit in HANDLER))
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 @needs_systemd
 @each_unit
 def test_systemd_finds_no_fault_in_the_unit(unit: Path, tmp_path: Path) -> None:
@@ -143,7 +190,7 @@ def test_an_unknown_key_would_be_found(tmp_path: Path) -> None:
 
 
 @needs_systemd
-@each_unit
+@pytest.mark.parametrize("unit", [*UNITS, HANDLER[1]], ids=lambda unit: unit.stem)
 def test_exposure_is_low(unit: Path) -> None:
     result = _analyze("security", "--offline=true", f"--threshold={EXPOSURE[unit.stem]}", unit)
     assert result.returncode == 0, result.stdout[-2000:]

@@ -66,6 +66,11 @@ def _nobody(_audience: Audience) -> tuple[Address, ...]:
     return ()
 
 
+def _marks(listener: Listener) -> tuple[int, ...]:
+    """How far each lane has come: by messages, or by skips."""
+    return tuple(lane.mark for lane in listener.inbox.lanes)
+
+
 class App:
     """The node's daemon."""
 
@@ -230,7 +235,7 @@ class App:
     async def _catch_up(self, wanted: CatchUpWanted) -> None:
         """Feed what the master sends by TCP, no faster than it is committed."""
         loop, listener = asyncio.get_running_loop(), self.listener
-        before = listener.received
+        before = _marks(listener)
         try:
             async for datagrams in fetch(wanted.master, wanted.ask):
                 for data in datagrams:
@@ -240,7 +245,7 @@ class App:
                 listener.catching_up(loop.time())
         except (OSError, TimeoutError, DecodeError) as error:
             _log.info("catch-up from %s by TCP ended early: %s", wanted.master[0], error or type(error).__name__)
-        listener.caught_up(loop.time(), progressed=listener.received > before)
+        listener.caught_up(loop.time(), progressed=_marks(listener) != before)
         self._pump.flush()
 
     async def _answer(self, asked: Asked) -> None:

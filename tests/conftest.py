@@ -6,6 +6,7 @@ Exempt are tests marked `beside`: they use files that lie beside the repository 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -20,6 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "beside: uses files that lie beside the repository; skipped where they are absent"
     )
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A run in the background of a script ignores Ctrl-C, and so would every program that the tests start and end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

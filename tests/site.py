@@ -97,7 +97,8 @@ class Daemon:
     def lines(self, log: str = "messages") -> list[dict[str, Any]]:
         """Its JSON log, whole lines."""
         path = self.place / "log" / self.name / f"{log}.log"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        whole = path.read_text().rpartition("\n")[0] if path.exists() else ""  # the last one may be in the writing
+        return [json.loads(line) for line in whole.splitlines()]
 
     def _on_small_disk(self) -> list[str]:
         """Words before the command that put it into a mount namespace of its own, where the disk is small."""

@@ -7,6 +7,8 @@ from functools import cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from netcrier.core.events import Received
+from netcrier.errors import DecodeError
+from netcrier.wire.beacon import decode_beacon
 
 from tests.network import MASTER, Network
 
@@ -32,12 +34,26 @@ def test_changed_traffic_is_counted_and_changes_nothing(pick: int, at: int, part
         return
     listener, master = net.nodes[0].listener, net.master
     before = listener.refused.total(), master.refused.total(), listener.membership, listener.inbox.lanes
+    counted = 0 if _echoes(data) else 1
     got = Received(data, MASTER, net.now, net.now_us)
     listener.receive(got)
     master.receive(got)
-    assert (listener.refused.total(), master.refused.total()) == (before[0] + 1, before[1] + 1)
+    assert (listener.refused.total(), master.refused.total()) == (before[0] + 1, before[1] + counted)
+    assert master.tenure.speaking
     assert (listener.membership, listener.inbox.lanes) == before[2:]
     assert (listener.next_event(), master.next_event(), listener.take_batch()) == (None, None, None)
+
+
+def _echoes(data: bytes) -> bool:
+    """Whether a master takes it for a beacon of its own that comes back: not worth a signature check, nor a count."""
+    net, _ = recorded()
+    try:
+        beacon = decode_beacon(data)
+    except DecodeError:
+        return False
+    me = net.master.me
+    own = (beacon.group, beacon.signing_key, beacon.term, beacon.boot) == (me.group, me.signer.public, me.term, me.boot)
+    return own and (beacon.asking or beacon.counter <= net.master.voice.counter)
 
 
 LUCK = st.lists(st.sampled_from(["send", "urgent", "wait", "node", "master"]), min_size=1, max_size=25)

@@ -99,6 +99,7 @@ class App:
         self._renewing = False
         self._writer = Writer("store")
         self._sending = asyncio.Lock()
+        self._committing = asyncio.Lock()
         self._receipts: list[Receipt] = []
         self._heard: list[Entry] = []
         self._unpruned = 0
@@ -445,6 +446,11 @@ class App:
             asyncio.get_running_loop().call_later(_COMMIT_EVERY, lambda: self._spawn(self._commit()))
 
     async def _commit(self) -> None:
+        """What is in is on disk when this returns, also where another call has begun with it."""
+        async with self._committing:
+            await self._commit_now()
+
+    async def _commit_now(self) -> None:
         self._commit_due = False
         receipts, self._receipts = self._receipts, []
         heard, self._heard = self._heard, []

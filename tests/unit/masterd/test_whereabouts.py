@@ -25,6 +25,15 @@ def test_where_it_was_left_it_is_the_same(tmp_path: Path) -> None:
     assert Whereabouts(path).now() == left
 
 
+def test_where_the_boot_is_hidden_no_store_is_known_to_be_where_it_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store(tmp_path / "a")
+    monkeypatch.setattr(whereabouts, "_KERNEL_BOOT", tmp_path / "absent")
+    left = Whereabouts(path).renew()
+    assert Whereabouts(path).now() != left
+
+
 def test_a_copy_is_elsewhere_also_with_the_mark(tmp_path: Path) -> None:
     path = store(tmp_path / "a")
     left = Whereabouts(path).renew()

@@ -34,6 +34,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     missing: list[ReceiptRow]
     unexpected: list[ReceiptRow]
     """Nodes that have it and were not expected to."""
+    failed: list[ReceiptRow]
+    """Nodes that have it and whose handlers did not end well."""
     until: float | None
     """Epoch seconds until when who is away can still get it; None: no bound by time."""
 
@@ -56,6 +58,7 @@ def outcome_of(receipts: Receipts) -> Outcome:
         p99_ms=percentile(times, 99),
         missing=[row for row in expected if row.state not in HAVE],
         unexpected=[row for row in receipts.rows if row.unexpected],
+        failed=[row for row in receipts.rows if row.state == "handled" and row.code],
         until=min(ends, default=None),
     )
 
@@ -97,6 +100,15 @@ def unexpected_line(outcome: Outcome) -> str:
         return ""
     names = [printable(row.name) for row in outcome.unexpected]
     return f"unexpected: {listing(names, NAMED)}; by their own tags it is for them"
+
+
+def failed_line(outcome: Outcome) -> str:
+    """`handlers failed: n2 (handler exit 3)`; empty where none is known to have."""
+    if not outcome.failed:
+        return ""
+    names = [f"{printable(row.name)} ({printable(row.reason)})" for row in outcome.failed]
+    more = f": netctl receipts {outcome.id}" if len(names) > NAMED else ""
+    return f"handlers failed: {listing(names, NAMED)}{more}"
 
 
 def why(row: ReceiptRow, now: float, until: float | None = None) -> str:

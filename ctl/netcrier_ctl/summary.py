@@ -7,7 +7,7 @@ from typing import Any
 
 from netcrier.control.types.analyzer import AnalyzerStatus, Captured
 from netcrier.control.types.master import Carrier, LastMessage, MasterStatus, SendRate
-from netcrier.control.types.node import NodeStatus
+from netcrier.control.types.node import HandlersAtWork, NodeStatus
 
 from netcrier_ctl.render import aligned, listing, printable, short_id
 from netcrier_ctl.units import age, milliseconds, since
@@ -22,7 +22,9 @@ def facts(status: Any, now: float) -> list[str]:
 
 
 def below(status: Any, now: float) -> list[str]:
-    """What needs a line of its own: who is away, who waits."""
+    """What needs a line of its own: who is away, who waits, which handler failed."""
+    if isinstance(status, NodeStatus):
+        return _failures(status.handlers, now)
     if not isinstance(status, MasterStatus) or status.standing != SPEAKING:
         return []
     lines = []
@@ -40,6 +42,15 @@ def below(status: Any, now: float) -> list[str]:
     return lines
 
 
+def _failures(handlers: HandlersAtWork, now: float) -> list[str]:
+    last = handlers.last_failure
+    if last is None:
+        return []
+    newest = f"{printable(last.handler)} for #{last.message}, {age(now - last.at)} ago: {printable(last.reason)}"
+    runs = "run" if handlers.failures == 1 else "runs"
+    return [f"{handlers.failures:,} {runs} of handlers failed, the last of {newest}"]
+
+
 def details(status: Any) -> list[list[str]]:
     """For -v: rows of name and value; what is plain is shown as it is, counters one by one."""
     rows = []
@@ -49,6 +60,9 @@ def details(status: Any) -> list[list[str]]:
             rows += [[f"{name}.{key}", f"{number:,}"] for key, number in sorted(value.items()) if number]
         elif isinstance(value, str | int | float) and name not in _SHOWN:
             rows.append([name, str(value)])
+    if isinstance(status, NodeStatus):
+        at_work = status.handlers
+        rows += [[f"handlers.{name}", f"{getattr(at_work, name):,}"] for name in ("running", "waiting", "failures")]
     if isinstance(status, MasterStatus):
         rows.append(["rate", rate_text(status.rate)])
         rows += [["carrier", text] for text in _carriers(status.carriers)]
@@ -117,6 +131,8 @@ def _node(status: NodeStatus, now: float) -> list[str]:
         said.append("nothing received yet")
     if status.behind:
         said.append(f"{status.behind:,} behind")
+    if status.handlers.waiting:
+        said.append(f"{status.handlers.waiting:,} wait for handlers")
     return said
 
 

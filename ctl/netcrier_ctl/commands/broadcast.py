@@ -21,7 +21,7 @@ from netcrier.control.types.master import BroadcastRequest, Receipts, ReceiptsRe
 from netcrier_ctl.complaint import Failure
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.options import duration
-from netcrier_ctl.outcome import HAVE, Outcome, missing_line, outcome_of, result_line, unexpected_line
+from netcrier_ctl.outcome import HAVE, Outcome, failed_line, missing_line, outcome_of, result_line, unexpected_line
 
 if TYPE_CHECKING:
     from netcrier_ctl.session import Session
@@ -177,9 +177,9 @@ def _tell(session: Session, sent: Sent, receipts: Receipts, wanted: Goal, reques
         missing = missing_line(outcome, session.now())
         if missing and wanted.number != 0:
             screen.line(missing)
-        unexpected = unexpected_line(outcome)
-        if unexpected:
-            screen.line(unexpected)
+        for line in (unexpected_line(outcome), failed_line(outcome)):
+            if line:
+                screen.line(line)
     return _exit(outcome, wanted)
 
 

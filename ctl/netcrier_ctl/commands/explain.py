@@ -58,8 +58,7 @@ def _life(row: ReceiptRow, now: float, until: float | None) -> str:
     if row.after_ms is not None:
         told.append(f"received after {milliseconds(row.after_ms)}")
     if row.state in HAVE - {"received"}:
-        result = f" with {row.code}" if row.state == "handled" else ""
-        told.append(f"{row.state}{result} after {milliseconds(row.last_ms)}")
+        told.append(f"{printable(row.reason) or row.state} after {milliseconds(row.last_ms)}")
     if row.state not in HAVE:
         after = f" after {milliseconds(row.last_ms)}" if row.last_ms is not None else ""
         told.append(f"{row.state}{after}: {why(row, now, until)}")

@@ -9,7 +9,7 @@ from netcrier.control.types.master import ReceiptRow, ReceiptsRequest
 
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.outcome import outcome_of, result_line
-from netcrier_ctl.render import Column, table
+from netcrier_ctl.render import Column, printable, table
 from netcrier_ctl.session import Session
 from netcrier_ctl.units import NONE, milliseconds, since
 
@@ -43,5 +43,6 @@ def run(session: Session, args: Namespace) -> Exit:
 
 def _cells(row: ReceiptRow, now: float) -> list[str]:
     seen = NONE if row.seen is None else ("now" if now - row.seen < NOW else since(row.seen, now))
-    state = f"{row.state}, unexpected" if row.unexpected else row.state
+    told = printable(row.reason) or row.state
+    state = f"{told}, unexpected" if row.unexpected else told
     return [row.name, state, milliseconds(row.after_ms), seen]

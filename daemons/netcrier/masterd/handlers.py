@@ -42,6 +42,7 @@ from netcrier.masterd.trust_handlers import TrustHandlers, named, seen
 from netcrier.runtime.naming import message_id
 from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.runtime.version import VERSION
+from netcrier.wire.handled import outcome_words
 from netcrier.wire.limits import SINGLES_MAX
 from netcrier.wire.selector import facts_of, parse_selector
 
@@ -81,6 +82,7 @@ def _receipt_row(app: App, outcome: Outcome) -> ReceiptRow:
         after_ms=_milliseconds(outcome.after_us),
         last_ms=_milliseconds(outcome.last_us),
         code=outcome.code,
+        reason=outcome_words(outcome.code) if state is State.HANDLED else "",
         repeats=outcome.repeats,
         unexpected=outcome.unexpected,
         seen=seen(node) if node else None,

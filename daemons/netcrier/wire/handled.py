@@ -43,3 +43,9 @@ def words(code: int) -> str:
     if code >= Code.SIGNALLED:
         return f"signal {code - Code.SIGNALLED}"
     return f"exit {code}" if code else ""
+
+
+def outcome_words(code: int) -> str:
+    """What the code of a message that was handled says of its handlers; empty for success."""
+    text = words(code)
+    return f"handler {text}" if 0 < code < Code.NO_HANDLER or code == Code.TIMED_OUT else text

@@ -185,6 +185,8 @@ class ReceiptRow(Struct, frozen=True, kw_only=True):
     """Milliseconds from the first datagram to the newest word about it; None without one."""
     code: int = 0
     """`handled`: the handler's exit status; `refused`: 1 the node's tags, 2 a selector that it cannot read."""
+    reason: str = ""
+    """`handled` with another code than 0: the code in words."""
     repeats: int = 0
     """How often the message was sent again for this node."""
     unexpected: bool = False

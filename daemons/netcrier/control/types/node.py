@@ -71,7 +71,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     """Messages in the journal."""
     behind: int
     """Messages that the master has sent and this node has not yet."""
-    handlers: HandlersAtWork
+    handlers: HandlersAtWork = HandlersAtWork(running=0, waiting=0, failures=0)
     """Handlers that messages start."""
     counters: dict[str, int]
     """Datagrams and refusals by reason."""

@@ -270,6 +270,15 @@ def test_until_when_an_absent_node_can_get_it_is_said(host: Host) -> None:
     assert line == "missing: n3 (away 2 h; gets it when it returns, until 09:00:00)"
 
 
+def test_handlers_that_have_failed_by_then_are_named(host: Host) -> None:
+    badly = replace(row(2, 3.0), state="handled", code=513, reason="handler timed out")
+    master(host, *ALL)
+    host.answers("masterd", receipts=Answers(before(*ALL), receipts(ALL[0], badly, ALL[2])))
+    ran = host.netctl("broadcast", "hi")
+    assert ran.code == 0
+    assert ran.out.splitlines()[1:] == ["handlers failed: n2 (handler timed out)"]
+
+
 def test_a_node_that_was_not_expected_is_listed_and_not_counted(host: Host) -> None:
     stray = replace(row(9, 4.0), unexpected=True)
     master(host, *ALL, stream=[stray, *ALL])

@@ -9,7 +9,17 @@ from tests.scripted_host import NOW, Host
 
 ROWS = [
     ReceiptRow(node="aa", name="n1", state="delivered", after_ms=2.04, last_ms=2.4, seen=NOW),
-    ReceiptRow(node="bb", name="n2", state="handled", after_ms=3.0, last_ms=812.0, code=3, repeats=1, seen=NOW),
+    ReceiptRow(
+        node="bb",
+        name="n2",
+        state="handled",
+        after_ms=3.0,
+        last_ms=812.0,
+        code=3,
+        reason="handler exit 3",
+        repeats=1,
+        seen=NOW,
+    ),
     ReceiptRow(node="cc", name="n3", state="received", after_ms=9.0, last_ms=9.0, repeats=4, seen=NOW),
     ReceiptRow(node="dd", name="away-1", state="offline", seen=NOW - 7200, repeats=2),
     ReceiptRow(node="ee", name="n5", state="refused", last_ms=4.0, code=1, seen=NOW),
@@ -35,7 +45,7 @@ def test_a_messages_life_is_told_node_by_node(host: Host) -> None:
         "  expires   08:01:00",
         "  kept      until 09:00:00 at most, for who is away",
         "  n1      received after 2.0 ms, delivered after 2.4 ms",
-        "  n2      received after 3.0 ms, handled with 3 after 812 ms; sent again once",
+        "  n2      received after 3.0 ms, handler exit 3 after 812 ms; sent again once",
         "  n3      received after 9.0 ms; sent again 4 times",
         "  away-1  offline: away 2 h; gets it when it returns, until 08:01:00; sent again 2 times",
         "  n5      refused after 4.0 ms: its tags do not match",

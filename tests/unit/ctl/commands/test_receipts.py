@@ -32,6 +32,15 @@ def test_each_node_has_a_row_and_missing_ones_make_5(host: Host) -> None:
     assert host.asked("receipts")[0].id == "7"
 
 
+def test_what_handlers_returned_is_said_in_words(host: Host) -> None:
+    well = ReceiptRow(node="aa", name="n1", state="handled", after_ms=2.0, seen=NOW)
+    badly = ReceiptRow(node="bb", name="n2", state="handled", after_ms=2.0, code=3, reason="handler exit 3", seen=NOW)
+    host.answers("masterd", receipts=receipts(well, badly))
+    ran = host.netctl("receipts", "7")
+    assert ran.code == 0
+    assert [line[6:20].strip() for line in ran.out.splitlines()[2:]] == ["handled", "handler exit 3"]
+
+
 def test_all_received_is_0(host: Host) -> None:
     host.answers("masterd", receipts=receipts(ROWS[0]))
     assert host.netctl("receipts", "7").code == 0

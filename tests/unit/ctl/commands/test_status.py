@@ -8,7 +8,7 @@ import pytest
 from netcrier.control.failures import Deadline, NotPermitted
 from netcrier.control.types.analyzer import AnalyzerStatus, Captured
 from netcrier.control.types.master import AwayNode, Carrier, LastMessage, MasterStatus, NodeCounts, SendRate
-from netcrier.control.types.node import HandlersAtWork, LastReceived, NodeStatus
+from netcrier.control.types.node import HandlerFailure, HandlersAtWork, LastReceived, NodeStatus
 
 from tests.scripted_host import NOW, Host
 
@@ -95,6 +95,16 @@ def test_what_is_down_is_said_with_what_to_do(host: Host) -> None:
     assert lines[0].startswith("masterd     not running   ")
     assert "masterd" in lines[0][20:]
     assert "running       3 d 4 h" in lines[1]
+
+
+def test_handlers_that_wait_and_the_last_one_that_failed_are_said(host: Host) -> None:
+    last = HandlerFailure("message-10", "1283", 513, "timed out", NOW - 120)
+    handlers = HandlersAtWork(running=1, waiting=1200, failures=2, last_failure=last)
+    host.answers("noded", status=msgspec.structs.replace(NODE, handlers=handlers))
+    lines = host.netctl("status").out.splitlines()
+    assert lines[1].endswith("   1,200 wait for handlers")
+    assert "2 runs of handlers failed, the last of message-10 for #1283, 2 min ago: timed out" in lines
+    assert ["handlers.running", "1"] in [line.split() for line in host.netctl("status", "-v").out.splitlines()]
 
 
 def test_nothing_runs_is_3(host: Host) -> None:

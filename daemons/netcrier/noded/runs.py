@@ -29,6 +29,7 @@ from netcrier.wire.handled import Code
 _GRACE: Final = 5.0
 """Seconds beyond a handler's own time, for starting the runner and bringing the result."""
 _RESULT_MAX: Final = 1 << 21
+_PIECE: Final = 65536
 _END_WITHIN: Final = 5.0
 """Seconds that a runner which was given up has to kill its handler."""
 _CODE_MAX, _SIZE_MAX = 0xFFFF, 0xFFFFFFFF
@@ -52,8 +53,7 @@ class Runs:
         self._now += 1
         try:
             async with self._places, asyncio.timeout(asked.seconds + _GRACE):
-                data = msgspec.msgpack.encode(asked)
-                return _within(await self._carried(len(data).to_bytes(4, "big") + data), asked)
+                return _within(await self._carried(msgspec.msgpack.encode(asked)), asked)
         except TimeoutError:
             return Ran(Code.TIMED_OUT, b"", 0)
         except (OSError, asyncio.IncompleteReadError, msgspec.DecodeError, ValueError):
@@ -126,7 +126,10 @@ def _within(ran: Ran, asked: Run) -> Ran:
 
 
 async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> Ran:
-    writer.write(request)
+    writer.write(len(request).to_bytes(4, "big"))
+    for at in range(0, len(request), _PIECE):  # the transport keeps a copy of what it cannot send yet
+        writer.write(request[at : at + _PIECE])
+        await writer.drain()
     size = int.from_bytes(await reader.readexactly(4), "big")
     if size > _RESULT_MAX:
         raise ValueError("a result beyond its bound")

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -140,3 +141,11 @@ def test_so_many_run_so_many_wait_and_one_beyond_is_busy(place: Path) -> None:
         return [(await task).code for task in tasks]
 
     assert asyncio.run(all_of_it()) == [0, 0, Code.BUSY]
+
+
+@ROOT
+def test_the_greatest_message_reaches_its_handler_whole(place: Path) -> None:
+    handler(place, "sha256sum")
+    body = bytes(range(256)) * 4096
+    ran = asyncio.run(Runs(place / "none", 1, 0).run(msgspec.structs.replace(ASKED, body=body)))
+    assert ran.output.split()[0].decode() == sha256(body).hexdigest()

@@ -107,7 +107,7 @@ class Run:
 
     def __init__(self, kernel: Kernel, logs: dict[str, FreshLog], quiet: bool) -> None:
         self._kernel, self._logs, self._quiet = kernel, logs, quiet
-        self._writer = LogWriter(logs, patient=True, most=QUEUE_MOST)
+        self._writer = LogWriter(logs, patient=True, most=QUEUE_MOST, counting=False)
 
     def read(self, paths: list[Path]) -> int:
         """Every capture in turn, then what the kernel still holds; the exit status. Raises ConfigError, OSError."""

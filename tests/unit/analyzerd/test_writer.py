@@ -77,6 +77,16 @@ def test_a_line_waits_a_second_at_most_and_a_large_batch_not_at_all() -> None:
     writer.close()
 
 
+def test_a_writer_that_does_not_count_still_writes_all_and_counts_what_is_lost() -> None:
+    disk = Disk(room=len(LINE) * 3)
+    writer = LogWriter({"conn": disk}, counting=False)
+    writer.start()
+    writer.put("conn", LINE * 5)
+    writer.close()
+    assert disk.held == LINE * 3
+    assert (writer.state().written, writer.state().lost) == (0, 2)
+
+
 def test_what_a_full_disk_refuses_waits_and_is_written_when_there_is_room() -> None:
     disk = Disk(room=3 * len(LINE) + 2)
     writer = LogWriter({"conn": disk})

@@ -28,8 +28,9 @@ BATCH = 1 << 20
 QUEUE_MOST = 64 << 20
 """Bytes of lines that may wait: two minutes of 2,000 conversations a second. Beyond it lines are lost and counted."""
 
-WRITE_MOST = 4 << 20
-"""Bytes of one write, so that a file that is due for rotation does not grow far beyond its size."""
+WRITE_MOST = 256 << 10
+"""Bytes of one write, but for lines that come as one: enough to be worth the call, and little enough that a file that
+is due for rotation does not grow far beyond its size, and that what an engine hands over is not copied again."""
 
 STOP_LIMIT = 5.0
 """Seconds that the last lines have to reach the disk."""
@@ -62,7 +63,7 @@ class QueueState:
     lost: int
     """Lines lost since the start."""
     written: int
-    """Lines written since the start."""
+    """Lines written since the start, by a writer that counts them."""
     full: bool
     """Whether the disk refused the last batch."""
     lag: float
@@ -79,11 +80,14 @@ class LogWriter:
         patient: bool = False,
         lost: Callable[[str, bytes], None] | None = None,
         most: int = QUEUE_MOST,
+        counting: bool = True,
     ) -> None:
-        """`patient`: `put` waits for room. `lost` is told of lines that are given up."""
+        """`patient`: `put` waits for room. `lost` is told of lines that are given up. Without `counting` the state's
+        `written` stays 0: to count lines is to look at every byte again."""
         self._logs, self._patient, self._tell, self._most = logs, patient, lost, most
         self._queues: dict[str, deque[tuple[float, bytes]]] = {name: deque() for name in logs}
         """Lines, and since when they wait."""
+        self._counting = counting
         self._changed = threading.Condition()
         self._waiting = self._lost = self._written = 0
         self._full = self._stopping = self._reopening = False
@@ -182,6 +186,7 @@ class LogWriter:
                 return True
             lines = batch[0] if len(batch) == 1 else b"".join(batch)
             taken = log.append_lines(lines)
+            written = lines.count(b"\n", 0, taken) if self._counting else 0
             with self._changed:
                 since = queue[0][0]
                 for _ in batch:
@@ -189,7 +194,7 @@ class LogWriter:
                 if taken < len(lines):
                     queue.appendleft((since, lines[taken:]))
                 self._waiting -= taken
-                self._written += lines.count(b"\n", 0, taken)
+                self._written += written
                 self._changed.notify_all()
             if taken < len(lines):
                 return False

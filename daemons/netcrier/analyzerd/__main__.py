@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -10,8 +11,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     words = {argument.partition("=")[0] for argument in arguments}
     if "--read" in words:
+        gc.disable()  # a run that ends with its captures, and makes no cycles as they pass
         from netcrier.analyzerd.reading import main as read
 
+        gc.freeze()
         return read(arguments)
     if "--inspect" in words:
         from netcrier.analyzerd.inspecting import main as inspect

@@ -48,8 +48,12 @@ cdef const char* BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 cdef const char* BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 cdef int base62(uint32_t a, uint32_t b, uint32_t c, char* out) noexcept nogil:
-    """96 bits as base62, lowest digit first; returns the number of letters (1 to 17)."""
+    """96 bits as base62, lowest digit first; returns the number of letters (1 to 17).
+
+    Five digits come from one long division, by 62 ** 5: the largest power that 32 bits hold.
+    """
     cdef uint32_t[3] parts
+    cdef uint32_t five
     cdef uint64_t rest
     cdef int i, n = 0
     parts[0], parts[1], parts[2] = a, b, c
@@ -57,12 +61,15 @@ cdef int base62(uint32_t a, uint32_t b, uint32_t c, char* out) noexcept nogil:
         rest = 0
         for i in range(3):
             rest = (rest << 32) | parts[i]
-            parts[i] = <uint32_t>(rest // 62)
-            rest = rest % 62
-        out[n] = BASE62[rest]
-        n += 1
-        if parts[0] == 0 and parts[1] == 0 and parts[2] == 0:
-            return n
+            parts[i] = <uint32_t>(rest // 916132832)
+            rest = rest % 916132832
+        five = <uint32_t>rest
+        for i in range(5):
+            out[n] = BASE62[five % 62]
+            five //= 62
+            n += 1
+            if five == 0 and parts[0] == 0 and parts[1] == 0 and parts[2] == 0:
+                return n
 
 cdef inline uint32_t turn(uint32_t value, int bits) noexcept nogil:
     return (value << bits) | (value >> (32 - bits))

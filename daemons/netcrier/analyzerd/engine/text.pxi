@@ -12,21 +12,23 @@ cdef const char* HUNDRED = (
 )
 
 cdef inline int number_text(Lines* o, uint64_t value) noexcept nogil:
-    cdef char[20] digits
-    cdef int n = 20
-    if value < 10:
-        o.data[o.written] = 48 + <char>value
-        o.written += 1
-        return 0
-    while value >= 10:
-        n -= 2
-        memcpy(&digits[n], HUNDRED + 2 * (value % 100), 2)
+    """In place, from the last digit: what is copied has a fixed size."""
+    cdef char* at
+    cdef uint64_t power = 10
+    cdef int n = 1
+    while n < 20 and value >= power:
+        n += 1
+        power *= 10
+    o.written += n
+    at = o.data + o.written
+    while value >= 100:
+        at -= 2
+        memcpy(at, HUNDRED + 2 * (value % 100), 2)
         value //= 100
-    if value:
-        n -= 1
-        digits[n] = 48 + <char>value
-    memcpy(o.data + o.written, &digits[n], 20 - n)
-    o.written += 20 - n
+    if value >= 10:
+        memcpy(at - 2, HUNDRED + 2 * value, 2)
+    else:
+        (at - 1)[0] = 48 + <char>value
     return 0
 
 cdef int time_text(Lines* o, int64_t nanoseconds) noexcept nogil:

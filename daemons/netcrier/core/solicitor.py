@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from netcrier.core.deliveries import Deliveries
-from netcrier.core.pacing import ASK_MOST, GATHER_NEXT, DelayMeter, receipt_slot, receipt_window
+from netcrier.core.pacing import ASK_MOST, GATHER_NEXT, DelayMeter, few, receipt_slot, receipt_window
 from netcrier.core.roster import Node, Roster
 
 CALLS_AFTER_BOOT: Final = 6
@@ -76,8 +76,9 @@ class Solicitor:
         indexes = {index for indexes in asked.values() for index in indexes}
         pause = receipt_window(len(indexes)) + self._answers.timeout
         later += [self._asked(index, now, pause) for index in indexes]
-        # Those whose time comes within a few ms are asked together.
-        self.timer = max(min(later), now + GATHER_NEXT) if later else None
+        # Those whose time comes soon are asked together; where all nodes hear the question, fewer questions are asked.
+        gather = pause / 2 if len(free) > few(len(self._roster)) else GATHER_NEXT
+        self.timer = max(min(later), now + gather) if later else None
         return [(lane, highest[lane], indexes) for lane, indexes in asked.items()]
 
     def _asked(self, index: int, now: float, pause: float) -> float:

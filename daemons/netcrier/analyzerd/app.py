@@ -141,6 +141,7 @@ class Analyzer:
             interface=interface,
             iso=self.config.log.time == "iso",
             interim=self.config.log.interim,
+            tunnel_depth=self.config.capture.tunnel_depth,
         )
 
     def _writer(self) -> LogWriter:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from netcrier.analyzerd.engine import TUNNEL_DEPTH, TUNNEL_DEPTH_MOST
 from netcrier.runtime.config import LogSection
 
 
@@ -28,6 +29,8 @@ class CaptureSection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """MiB of the newest packets that are kept in memory for `netctl capture --last`; 0: none."""
     checksums: Literal["count", "ignore", "drop"] = "count"
     """Packets with a wrong checksum: mark and analyse, do not look, or mark and leave out."""
+    tunnel_depth: Annotated[int, Meta(ge=0, le=TUNNEL_DEPTH_MOST)] = TUNNEL_DEPTH
+    """Tunnels within one another that are followed; of a deeper one weird.log says so (Zeek's Tunnel::max_depth)."""
     block_kib: Annotated[int, Meta(ge=64, le=16384)] = 1024
     """Size of a block of the ring, KiB; a power of two."""
     blocks: Annotated[int, Meta(ge=2, le=4096)] = 32

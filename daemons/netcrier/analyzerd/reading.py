@@ -63,6 +63,14 @@ def parser() -> argparse.ArgumentParser:
         default=0,
         help="partial records of conversations that go on for longer (0: none)",
     )
+    flags.add_argument(
+        "--tunnel-depth",
+        metavar="N",
+        type=int,
+        choices=range(engine.TUNNEL_DEPTH_MOST + 1),
+        default=engine.TUNNEL_DEPTH,
+        help=f"tunnels within one another that are followed ({engine.TUNNEL_DEPTH})",
+    )
     flags.add_argument("--logs", metavar="NAME,…", default=",".join(engine.LOGS), help="which logs to write")
     flags.add_argument("-q", "--quiet", action="store_true", help="no progress on the terminal")
     return flags
@@ -86,6 +94,7 @@ def main(argv: list[str]) -> int:
         kernel = engine.new_kernel(
             checksums=engine.Checksums[flags.checksums.upper()],
             interim=flags.interim,
+            tunnel_depth=flags.tunnel_depth,
             logs=tuple(wanted),
         )
         sources, others = file.captures(flags.read)

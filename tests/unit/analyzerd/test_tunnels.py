@@ -19,9 +19,15 @@ INSIDE_IP6 = frames.udp("fd00::1", 4000, "fd00::2", 9999, b"inside")[14:]
 HOUR = 3600 * SECOND
 
 
-def logs(packets: list[tuple[int, bytes]], link: int = 1, most: int = 1000, wire: int | None = None) -> Rows:
+def logs(
+    packets: list[tuple[int, bytes]],
+    link: int = 1,
+    most: int = 1000,
+    wire: int | None = None,
+    depth: int = engine.TUNNEL_DEPTH,
+) -> Rows:
     """The records of every log."""
-    kernel = engine.new_kernel(seed=bytes(range(24)), most=most)
+    kernel = engine.new_kernel(seed=bytes(range(24)), most=most, tunnel_depth=depth)
     for time, frame in packets:
         kernel.packet(frame, time, link=link, wire=wire)
     kernel.flush()
@@ -154,6 +160,24 @@ def test_beyond_the_depth_limit_the_history_and_weird_say_so() -> None:
     packet = frames.ip(CLIENT, SERVER, 4, packet)
     (weird,) = logs([(SECOND, frames.ethernet(packet))])["weird"]
     assert (weird["name"], weird["source"]) == ("exceeded_tunnel_max_depth_in_tunnel", "IPTUNNEL")
+
+
+@pytest.mark.parametrize("depth", [0, 1, 15, engine.TUNNEL_DEPTH_MOST])
+def test_as_many_tunnels_are_followed_as_is_configured(depth: int) -> None:
+    packet = INSIDE_IP
+    for layer in range(depth):
+        packet = frames.ip(f"10.0.{layer}.1", SERVER, 4, packet)
+    rows = logs([(SECOND, frames.ethernet(packet))], depth=depth)
+    assert ([row["id.orig_h"] for row in rows["conn"]], rows["weird"]) == (["192.168.1.1"], [])
+    rows = logs([(SECOND, frames.ethernet(frames.ip(CLIENT, SERVER, 4, packet)))], depth=depth)
+    assert (rows["conn"], rows["tunnel"]) == ([], [])
+    assert [row["name"].removesuffix("_in_tunnel") for row in rows["weird"]] == ["exceeded_tunnel_max_depth"]
+
+
+def test_a_depth_beyond_the_engines_is_refused() -> None:
+    for depth in (-1, engine.TUNNEL_DEPTH_MOST + 1):
+        with pytest.raises(ValueError, match="tunnel_depth"):
+            engine.new_kernel(tunnel_depth=depth)
 
 
 def test_gtp_is_never_in_gtp() -> None:

@@ -21,6 +21,12 @@ SEED_SIZE = 24
 LOGS = ("conn", "tunnel", "weird")
 """The logs whose lines a kernel writes, by name."""
 
+TUNNEL_DEPTH = 4
+"""Tunnels within one another that are followed where nothing else is said (Zeek's Tunnel::max_depth)."""
+
+TUNNEL_DEPTH_MOST = 16
+"""The engine's."""
+
 Batch = tuple[str, bytes]
 """A log's name, and whole lines for it."""
 
@@ -42,6 +48,7 @@ def new_kernel(
     iso: bool = False,
     interim: int = 0,
     streams: int = 0,
+    tunnel_depth: int = TUNNEL_DEPTH,
     seed: bytes | None = None,
 ) -> Kernel:
     """A kernel with its own flow table of at most `most` conversations. Raises EngineMissingError."""
@@ -57,6 +64,7 @@ def new_kernel(
         iso=iso,
         interim=interim,
         streams=streams,
+        tunnel_depth=tunnel_depth,
         interface=json.dumps(interface)[1:-1].encode(),
         tcp_ports=TCP_SERVERS,
         udp_ports=UDP_SERVERS,

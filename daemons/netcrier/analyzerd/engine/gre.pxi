@@ -29,7 +29,7 @@ cdef int gre(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 no
         return odd_packet(self, GRE_FLAGS, p)
     if room < size:
         return odd_packet(self, SHORT_GRE, p)
-    if self.depth >= TUNNELS_DEEP:
+    if self.depth >= self.deepest:
         odd_packet(self, DEEP_IP, p)
         return FOLLOWED
     enter_pair(self, p, GRE_TUNNEL)

@@ -21,6 +21,7 @@ class Kernel:
         iso: bool = False,
         interim: int = 0,
         streams: int = 0,
+        tunnel_depth: int = 4,
         tcp_ports: Iterable[int] = (),
         udp_ports: Iterable[int] = (),
     ) -> None: ...

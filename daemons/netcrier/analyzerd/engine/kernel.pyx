@@ -116,7 +116,7 @@ cdef class Kernel:
     cdef int64_t now, turned, tick, attempt, linger, half_close, short_idle, tcp_idle, icmp_idle, fragment_idle
     cdef int64_t interim
     cdef Py_ssize_t limit, reach, post_at
-    cdef int checksums, depth
+    cdef int checksums, depth, deepest
     cdef bint iso, streaming, reassembled, big, unchecked
     cdef uint32_t hardware_vlan, interface_count
     cdef int[INTERFACES] interface_link
@@ -129,12 +129,15 @@ cdef class Kernel:
 
     def __cinit__(
         self, *, bytes seed, int checksums=0, uint32_t most=1000000, tuple logs=LOG_NAMES, bytes interface=b"",
-        bint iso=False, int interim=0, uint32_t streams=0, tcp_ports=(), udp_ports=(),
+        bint iso=False, int interim=0, uint32_t streams=0, int tunnel_depth=4, tcp_ports=(), udp_ports=(),
     ):
         cdef uint32_t i
         cdef int port
         if len(seed) != 24 or not 0 < most < 0x40000000 or not 0 <= checksums <= 2 or len(interface) > 63:
             raise ValueError("seed of 24 bytes, most of 1 to 2**30, checksums of 0 to 2, interface of 63 bytes")
+        if not 0 <= tunnel_depth <= TUNNELS_DEEP:
+            raise ValueError("tunnel_depth of 0 to 16")
+        self.deepest = tunnel_depth
         self.seed_a = int.from_bytes(seed[:8], "little") | 1
         self.seed_b = int.from_bytes(seed[8:16], "little")
         self.seed_c = int.from_bytes(seed[16:], "little")

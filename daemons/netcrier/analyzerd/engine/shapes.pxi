@@ -139,7 +139,7 @@ cdef enum Fate:
 cdef enum:
     HISTORY_ROOM = 13                # letters in the struct itself; more go into sides
     SIDE_ROOM = 56                   # bytes in a side
-    TUNNELS_DEEP = 4                 # layers of tunnels followed in one packet (Zeek's limit)
+    TUNNELS_DEEP = 16                # layers of tunnels that may be followed in one packet
     LAYERS = 16                      # link layers followed in one packet: a loop of tags ends here
     OVERLAP = 1048576                # a jump in TCP sequence numbers beyond this is not believed
     BEFORE_ACKS = 16384              # bytes above a hole, without any ack, until the sequence space is not followed

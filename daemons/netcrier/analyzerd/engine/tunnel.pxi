@@ -51,7 +51,7 @@ cdef int exact(Kernel self, Py_ssize_t at, Py_ssize_t end) except -1 nogil:
 cdef int ip_in_ip(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p, int version, uint32_t kind) except -1 nogil:
     """RFC 2003, 4213, and IP in PPTP: the packet inside fills the one outside."""
     cdef int fits = exact(self, at, end)
-    if self.depth >= TUNNELS_DEEP:
+    if self.depth >= self.deepest:
         odd_packet(self, DEEP_IP, p)
         return FOLLOWED
     if fits == 3 or self.octets[at] >> 4 != version:

@@ -32,7 +32,7 @@ cdef int udp_tunnel(Kernel self, uint32_t slot, Packet* p) except -1 nogil:
 
 cdef bint too_deep(Kernel self, uint32_t slot, Packet* p, int which) noexcept nogil:
     """Whether one layer more would be too many; the history says so."""
-    if self.depth < TUNNELS_DEEP:
+    if self.depth < self.deepest:
         return False
     self.too_deep += 1
     if not self.slab[slot].orig.marks & SEEN_LIMIT:
@@ -161,7 +161,7 @@ cdef int gtp(Kernel self, uint32_t slot, Py_ssize_t at, Py_ssize_t end, Py_ssize
     cdef int flags, kind, layer
     if room < 8:
         return 0
-    if self.depth >= TUNNELS_DEEP:
+    if self.depth >= self.deepest:
         self.too_deep += 1
         odd_frame(self, DEEP_GTP)
         return 0

@@ -21,8 +21,7 @@ from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Lane
 from netcrier.core.listener import Listener
 from netcrier.ids import LANES, NodeId
-from netcrier.masterd import identity
-from netcrier.masterd.store import Store
+from netcrier.masterd.recovery import open_sound
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer, node_id
 
@@ -43,8 +42,7 @@ def key_of(number: int) -> AgreementKey:
 def enrol(state: Path, count: int) -> None:
     """Fill a master's state before its first start: keys, and so many approved nodes."""
     state.mkdir(parents=True)
-    identity.load_or_make(state / "identity")
-    store = Store(state / "store.sqlite")
+    store, _ = open_sound(state)
     store.keep_nodes([_row(number) for number in range(count)])
     store.group_keys(clock_us())
     store.close()
@@ -62,8 +60,7 @@ class Crowd:
     """See the module."""
 
     def __init__(self, state: Path, count: int) -> None:
-        keys = identity.load_or_make(state / "identity")
-        store = Store(state / "store.sqlite")
+        store, keys = open_sound(state)
         group = store.group_keys(clock_us())
         store.close()
         signer, agreement = Signer(keys.signing_secret), AgreementKey(keys.agreement_secret)

@@ -25,7 +25,7 @@ from netcrier.core.keyring import GroupKeys
 from netcrier.errors import StoreError, UsageError
 from netcrier.masterd import identity
 from netcrier.masterd.identity import Identity
-from netcrier.masterd.store import Store
+from netcrier.masterd.store import FIRST_TERM, Store
 from netcrier.masterd.succession import fresh_epoch
 from netcrier.masterd.whereabouts import lock
 from netcrier.wire.envelope import KEY_SIZE
@@ -46,13 +46,15 @@ def open_sound(state_dir: Path) -> tuple[Store, Identity]:
         store = Store(path)
     except StoreError as error:
         raise StoreError(f"{error} Or: {_HINT}") from error
-    if known and not store.boots:
+    if known and store.empty:
         raise StoreError(f"the store {path} is empty: {_HINT}")
     if not known and store.used:
         raise StoreError(
             f"the identity {state_dir / IDENTITY} is lost: restore it from a backup, or no node follows this master;"
             " netctl master recover begins a new group"
         )
+    if not known:
+        store.begin_term(FIRST_TERM, None, [])  # before the identity: beside one a store is never empty
     return store, identity.load_or_make(state_dir / IDENTITY)
 
 
@@ -90,7 +92,7 @@ def _replace(state_dir: Path) -> str:
     store = Store(path)
     if (state_dir / IDENTITY).exists():
         store.replace_lost(
-            old.number("term", 1) if old else 1,
+            old.number("term", FIRST_TERM) if old else FIRST_TERM,
             (old.number("boot", 0) if old else 0) + 1,
             keys or GroupKeys(fresh_epoch(), os.urandom(KEY_SIZE), open=False),
             rows,

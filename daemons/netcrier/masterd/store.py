@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS grant_(id BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID
 BEGINNING: Final = 8 * 1024
 """Bytes of a body that lists show: a thousand of them fit one reply; `body` has all of it."""
 
+FIRST_TERM: Final = 1
+
 REQUESTS_KEPT_US: Final = 86_400_000_000
 """A request is known for a day."""
 
@@ -113,7 +115,7 @@ class Store:
     def begin_boot(self) -> tuple[int, int]:
         """The term, and the boot number of this run, already on disk."""
         with Transaction(self._database) as database:
-            term, boot = self._number("term", 1), self._number("boot", 0) + 1
+            term, boot = self._number("term", FIRST_TERM), self._number("boot", 0) + 1
             self._put(database, "term", term)
             self._put(database, "boot", boot)
         return term, boot
@@ -122,6 +124,11 @@ class Store:
     def boots(self) -> int:
         """How often a master has started with this store."""
         return self._number("boot", 0)
+
+    @property
+    def empty(self) -> bool:
+        """Whether not even a term has begun."""
+        return not self._read("SELECT 1 FROM meta LIMIT 1")
 
     @property
     def used(self) -> bool:

@@ -33,9 +33,8 @@ def used(place: Path) -> Path:
     return place / "store.sqlite"
 
 
-def test_a_first_start_makes_both_and_the_next_finds_them(tmp_path: Path) -> None:
+def test_a_first_start_makes_both_and_the_next_finds_them_though_the_first_ended_early(tmp_path: Path) -> None:
     store, first = open_sound(tmp_path)
-    store.begin_boot()
     store.close()
     store, second = open_sound(tmp_path)
     store.close()
@@ -55,7 +54,7 @@ def test_a_broken_store_is_told_with_what_to_do(tmp_path: Path, content: bytes |
     assert (path.read_bytes() if path.exists() else None) == content
 
 
-def test_a_store_that_no_run_has_begun_is_told_too(tmp_path: Path) -> None:
+def test_a_store_that_has_lost_all_its_rows_is_told_too(tmp_path: Path) -> None:
     path = used(tmp_path)
     path.unlink()
     Store(path).close()

@@ -39,7 +39,7 @@ class Serf:
         neighbours(self._lab)
         first = self._lab.address(self._lab.hosts[0])
         for host in self._lab.hosts:
-            join = [] if host == self._lab.hosts[0] else [f"-join={first}"]
+            join = [] if host == self._lab.hosts[0] else [f"-retry-join={first}", "-retry-interval=1s"]
             words = ["serf", "agent", f"-node={host}", f"-bind={self._lab.address(host)}", *join]
             agent = self._lab.spawn(host, words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             self._agents.append(agent)

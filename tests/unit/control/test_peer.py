@@ -12,7 +12,9 @@ from netcrier.control import peer
 from netcrier.control.client import Client
 from netcrier.control.failures import Impostor
 
-NAMES = {991: "netcrier-masterd", 992: "netcrier-noded", 993: "netcrier", 1001: "mallory", 65534: "nobody"}
+MALLORY = os.geteuid() + 4001
+"""Nobody who runs these tests."""
+NAMES = {991: "netcrier-masterd", 992: "netcrier-noded", 993: "netcrier", MALLORY: "mallory", 65534: "nobody"}
 
 
 class Entry:
@@ -38,8 +40,8 @@ def users(monkeypatch: pytest.MonkeyPatch) -> None:
         ("masterd.sock", 992, 0, True),
         ("other.sock", 992, 1000, False),
         ("noded.sock", 993, 1000, False),
-        ("noded.sock", 1001, 1000, True),
-        ("noded.sock", 1001, 0, True),
+        ("noded.sock", MALLORY, 1000, True),
+        ("noded.sock", MALLORY, 0, True),
         ("noded.sock", 1002, 1000, True),
         ("noded.sock", 65534, 1000, True),
     ],
@@ -52,18 +54,18 @@ def test_only_root_oneself_and_the_daemons_user_are_believed(
 
 def test_the_owner_of_the_directory_is_believed_unless_nobody_can_tell_who_it_is(tmp_path: Path) -> None:
     path = tmp_path / "noded.sock"
-    assert not peer.impostor(path, 1001, own=0, owner=1001)
-    assert peer.impostor(path, 1002, own=0, owner=1001)
+    assert not peer.impostor(path, MALLORY, own=0, owner=MALLORY)
+    assert peer.impostor(path, 1002, own=0, owner=MALLORY)
     assert peer.impostor(path, peer.OVERFLOW, own=0, owner=peer.OVERFLOW)
 
 
 def test_an_impostor_hears_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "noded.sock"
-    monkeypatch.setattr(peer, "listener_uid", lambda _sock: 1001)
+    monkeypatch.setattr(peer, "listener_uid", lambda _sock: MALLORY)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        with pytest.raises(Impostor, match=r"noded.sock belongs to user mallory \(uid 1001\)") as caught:
+        with pytest.raises(Impostor, match=rf"noded.sock belongs to user mallory \(uid {MALLORY}\)") as caught:
             Client(path, timeout=2)
         with listener.accept()[0] as heard:
             assert heard.recv(100) == b""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from netcrier.wire.limits import CATCH_UP_BYTES, MESSAGE_MAX
 from netcrier_ctl.lab import Lab
 
 from tests.site import Site, eventually
@@ -37,3 +39,22 @@ def test_a_node_away_for_1000_messages_has_them_all_in_order_soon_after_its_retu
         assert counters["caught up"] == (MISSED if way == "tcp" else 0)
         if way == "udp":
             assert counters["repaired"] >= MISSED
+
+
+def test_a_node_that_lacks_few_and_big_messages_has_them_over_tcp_too(tmp_path: Path) -> None:
+    big = [bytes([number]) * MESSAGE_MAX for number in range(CATCH_UP_BYTES // MESSAGE_MAX + 2)]
+    with Lab(["master", "node1", "node2"]) as lab:
+        here = Site(lab, tmp_path)
+        here.start_master()
+        node = here.start_node("node1")
+        here.start_node("node2")
+        here.wait_enrolled()
+        node.stop()
+        for number, body in enumerate(big):
+            here.broadcast(body, f"big {number}")
+        eventually(lambda: len(here.sequences("node2")) == len(big), "all have been sent")
+        node.start()
+        eventually(lambda: len(here.sequences("node1")) == len(big), "node1 has them all")
+        here.wait_received(len(big))
+        assert [line["sha256"] for line in node.lines()] == [sha256(body).hexdigest() for body in big]
+        assert here.master_status().counters["caught up"] == len(big)

@@ -97,6 +97,18 @@ class Assembly:
         if partial and partial.arrival:
             self._ask_soon(partial, now)
 
+    @property
+    def lacking(self) -> int:
+        """Bytes that lack of the messages whose MESSAGE is here."""
+        known = (one for one in self._partials.values() if one.arrival)
+        return sum(max(0, one.arrival.message.size - one.held) for one in known if one.arrival)
+
+    def hold(self, now: float, pause: float) -> None:
+        """Something else brings what lacks: fetch nothing for `pause` seconds."""
+        for partial in self._partials.values():
+            partial.ask_at = now + pause
+        self.timer = now + pause if self.coming else None
+
     def has(self, message: MessageId) -> bool:
         """Whether something of it is here."""
         return message in self._partials

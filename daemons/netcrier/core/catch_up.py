@@ -1,7 +1,7 @@
 """When a node asks for its backlog over TCP instead of by requests: it lags far, and no attempt has just failed.
 
 Rules:
-- Loss never leads here, lag does: CATCH_UP_LAG numbers.
+- Loss never leads here, lag does: CATCH_UP_LAG numbers, or CATCH_UP_BYTES of messages in blocks.
 - Nodes that come back together do not come at once: each waits a random part of a time that grows with their number.
 - A failed or busy attempt backs off; repair by UDP goes on from then to the next attempt.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from netcrier.core.pacing import catch_up_delay, catch_up_splay
-from netcrier.wire.limits import CATCH_UP_LAG
+from netcrier.wire.limits import CATCH_UP_BYTES, CATCH_UP_LAG
 
 PROGRESS_WITHIN: Final = 5.0
 """Seconds: a connection that brings nothing for so long is given up, and UDP repair goes on."""
@@ -30,12 +30,12 @@ class Backlog:
         self.open = False
         """Whether a connection is being made or is there."""
 
-    def behind(self, numbers: int, presence: float, now: float) -> bool:
-        """The node lacks so many numbers; whether an attempt is planned now, and UDP repair should wait for it.
+    def behind(self, numbers: int, size: int, presence: float, now: float) -> bool:
+        """The node lacks so many numbers, and `size` bytes of messages that it knows; whether an attempt is planned now, and UDP repair should wait for it.
 
         `presence` is the group's interval, seconds: it grows with the group.
         """
-        if numbers < CATCH_UP_LAG:
+        if numbers < CATCH_UP_LAG and size < CATCH_UP_BYTES:
             self.timer = None
             return False
         if self.timer is not None or self.open or now < self._free_at:

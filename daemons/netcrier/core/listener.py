@@ -243,12 +243,12 @@ class Listener:
 
     def catching_up(self, now: float) -> None:
         """The master's connection brings messages: they are not asked for by UDP meanwhile."""
-        self._gaps.hold(now, PROGRESS_WITHIN)
+        self._hold_requests(now, PROGRESS_WITHIN)
 
     def caught_up(self, now: float, *, progressed: bool) -> None:
         """The connection is gone; what still lacks is asked for by UDP."""
         self._backlog.ended(now, progressed=progressed)
-        self._gaps.hold(now, 0.0)
+        self._hold_requests(now, 0.0)
 
     def answer(self, question: QuestionId, code: int, output: bytes, size: int, now: float) -> None:
         """What became of a question that an Asked event has brought. `size`: bytes of the output before any cut."""
@@ -337,8 +337,7 @@ class Listener:
             self._greeting.soon(got.now)
         for span in marks.lanes:
             self._gaps.known(span.lane, span.highest, got.now)
-        if self._backlog.behind(self.behind, self._reporter.presence, got.now):
-            self.catching_up(got.now)
+        self._look_behind(got.now)
 
     def _on_message(self, got: Received) -> None:
         plaintext = self._hearing.opened(got.data)
@@ -350,6 +349,8 @@ class Listener:
         self._heard(got.now)
         self._intake.message(self._judge.arrival(message, digest, got.now_us, got.now), got.now)
         self._gaps.known(message.lane, message.sequence, got.now)
+        if message.blocks:
+            self._look_behind(got.now)
 
     def _on_block(self, got: Received) -> None:
         self._intake.block(decode_block(self._hearing.opened(got.data)), got.now)
@@ -429,6 +430,16 @@ class Listener:
             self._answers.answer(identity, 0, b"", 0, got.now)
 
     # How it decides
+
+    def _look_behind(self, now: float) -> None:
+        """Connect for what lacks where it is much."""
+        if self._backlog.behind(self.behind, self._intake.assembly.lacking, self._reporter.presence, now):
+            self.catching_up(now)
+
+    def _hold_requests(self, now: float, pause: float) -> None:
+        """Ask for nothing by UDP for `pause` seconds."""
+        self._gaps.hold(now, pause)
+        self._intake.assembly.hold(now, pause)
 
     def _meant(self, selector: str) -> bool:
         """Whether this node's name and tags match; DecodeError where the selector is none."""

@@ -125,6 +125,10 @@ HELLO_SIZE: Final = 640
 CATCH_UP_LAG: Final = 256
 """Numbers that a node lacks before it asks for them over TCP. Fewer are repaired by UDP, where all share an answer."""
 
+CATCH_UP_BYTES: Final = 4 * 1024 * 1024
+"""Bytes that a node lacks of messages in blocks whose MESSAGE it has, before it asks for them over TCP. Fewer are
+fetched by UDP: so what is being sent now, a message of each lane at a time, never is."""
+
 CATCH_UP_CLIENTS: Final = 64
 """Connections for catch-up at a time. Beyond, the master closes at once; the node comes again later."""
 

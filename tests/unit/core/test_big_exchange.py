@@ -12,7 +12,7 @@ from netcrier.wire.envelope import SealKey, chained, digest
 from netcrier.wire.fragment import Fragment, encode_fragment
 from netcrier.wire.header import read_front, seal_down
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import BIG_AHEAD_MAX, BODY_MAX, CATCH_UP_LAG, MESSAGE_MAX
+from netcrier.wire.limits import BIG_AHEAD_MAX, BODY_MAX, CATCH_UP_BYTES, CATCH_UP_LAG, MESSAGE_MAX
 
 from tests.network import Network
 
@@ -193,3 +193,32 @@ def test_a_node_far_behind_catches_up_with_big_messages_too() -> None:
     assert away.log == sent
     assert net.connections == 1
     assert away.journal[sent[50]].message.body == body(3000, 50)
+
+
+@pytest.mark.parametrize("no_tcp", [False, True])
+def test_a_node_that_lacks_few_and_big_messages_catches_up_where_it_can_and_fetches_them_where_not(
+    no_tcp: bool,
+) -> None:
+    net = enrolled(2, seed=14)
+    net.no_tcp = no_tcp
+    away = net.nodes.pop()
+    sent = [net.broadcast(body(MESSAGE_MAX, n)).id for n in range(CATCH_UP_BYTES // MESSAGE_MAX + 1)]
+    net.run(20, until=lambda: len(net.nodes[0].log) == len(sent))
+    away.start()
+    net.nodes.append(away)
+    net.run(60, until=lambda: len(away.log) == len(sent))
+    assert away.log == sent
+    assert net.connections == (0 if no_tcp else 1)
+    assert (net.master.stock.caught_up == len(sent)) is not no_tcp
+    fetched = kinds(net).count(Kind.FRAGMENT) > len(sent) * (MESSAGE_MAX // 1172) * 3 // 2
+    assert fetched is no_tcp
+
+
+def test_loss_of_big_messages_leads_to_no_connection() -> None:
+    net = enrolled(3, seed=15, loss=0.2)
+    before = net.connections
+    sent = [net.broadcast(body(MESSAGE_MAX, n)).id for n in range(2)]
+    sent += [net.broadcast(body(MESSAGE_MAX, 9), lane=1).id]
+    net.run(60, until=lambda: len(net.completed) == len(sent))
+    assert len(net.completed) == len(sent)
+    assert net.connections == before == 0

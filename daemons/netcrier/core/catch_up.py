@@ -31,9 +31,10 @@ class Backlog:
         """Whether a connection is being made or is there."""
 
     def behind(self, numbers: int, size: int, presence: float, now: float) -> bool:
-        """The node lacks so many numbers, and `size` bytes of messages that it knows; whether an attempt is planned now, and UDP repair should wait for it.
+        """Whether an attempt is planned now, and UDP repair should wait for it.
 
-        `presence` is the group's interval, seconds: it grows with the group.
+        The node lacks so many numbers, and `size` bytes of messages that it knows; `presence` is the group's interval,
+        seconds: it grows with the group.
         """
         if numbers < CATCH_UP_LAG and size < CATCH_UP_BYTES:
             self.timer = None

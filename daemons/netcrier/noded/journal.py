@@ -1,9 +1,12 @@
 """The node's journal: every message once, in SQLite, before its receipt; the log is written from it.
 
 `n` numbers the deliverable messages in the order in which they became so, without a gap, and among them the runs of
-messages that the node is without for good (`told` says why, `last` how far). Messages that are refused have none.
+messages that the node is without for good (`told` says why, `last` how far). Those that wait for others, or are
+refused, have one below 0 meanwhile. The newest `n` never leaves the journal.
 The log's last line tells how far it has come; `entries` gives the rest, whatever stopped it: a crash, a full disk, or
 nothing at all.
+
+A commit is what a node spends most of its time with: it takes few statements and changes few pages.
 """
 
 from __future__ import annotations
@@ -31,11 +34,11 @@ from netcrier.wire.report import Outcome, Told
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lane(
-    master BLOB, lane INTEGER, term INTEGER, mark INTEGER, chain BLOB, PRIMARY KEY(master, lane));
+    master BLOB, lane INTEGER, term INTEGER, mark INTEGER, chain BLOB, logged INTEGER, PRIMARY KEY(master, lane));
 CREATE TABLE IF NOT EXISTS message(
-    master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, n INTEGER UNIQUE, digest BLOB, body BLOB,
+    n INTEGER PRIMARY KEY, master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, digest BLOB, body BLOB,
     sent_us INTEGER, received_us INTEGER, trust TEXT, told INTEGER, last INTEGER, selector TEXT, ttl_ms INTEGER,
-    PRIMARY KEY(master, term, lane, sequence));
+    UNIQUE(master, term, lane, sequence));
 CREATE TABLE IF NOT EXISTS outcome(
     master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, told INTEGER, code INTEGER,
     PRIMARY KEY(master, term, lane, sequence, told)) WITHOUT ROWID;
@@ -45,7 +48,8 @@ CREATE TABLE IF NOT EXISTS question(
 KEPT_QUESTIONS = 256
 """Questions that a node knows it has begun, for each master: the newest. Older ones start nothing."""
 KEPT_MESSAGES = 10_000
-"""Messages below the newest `n` that stay in the journal, for `netctl messages`."""
+"""Messages below the newest `n` that stay in the journal, for `netctl messages`; a few more until it is worth it."""
+_FORGET_EACH = 100
 KEPT_BYTES = 256 << 20
 """Bytes of all bodies in the journal: beyond, the oldest that are logged leave it. Where the log takes nothing, twice
 as many; then the journal refuses, and messages are asked for again."""
@@ -70,12 +74,21 @@ class Entry:
     ttl_ms: int = 0
 
 
-def _row(master: MasterId, trust: str, arrival: Arrival) -> tuple[bytes | int | str | None, ...]:
+def _row(n: int, master: MasterId, trust: str, arrival: Arrival) -> tuple[bytes | int | str | None, ...]:
     """A message as it is inserted; of one that is withheld only the number and the digest are of use."""
     message, withheld = arrival.message, arrival.withheld
     return (
-        master, message.head.term, message.lane, message.sequence, arrival.digest, b"" if withheld else message.body,
+        n, master, message.head.term, message.lane, message.sequence, arrival.digest, b"" if withheld else message.body,
         message.sent_us, arrival.received_us, trust, withheld, message.selector, message.ttl_ms,
+    )  # fmt: skip
+
+
+def _arrived(n: int, master: MasterId, trust: str, arrival: Arrival) -> Entry:
+    """The same as it is read."""
+    message = arrival.message
+    return Entry(
+        n, master, message.id, message.body, message.sent_us, arrival.received_us, trust, None, message.sequence,
+        message.selector, message.ttl_ms,
     )  # fmt: skip
 
 
@@ -94,6 +107,10 @@ def _handled(message: MessageId, code: int) -> Untold:
     return Untold(message.term, Outcome(message.lane, message.sequence, Told.HANDLED, code))
 
 
+_PUT_MESSAGE = f"INSERT INTO message VALUES ({', '.join('?' * 11)}, NULL, ?, ?)"  # noqa: S608 - ours
+_PUT_LANE = """INSERT INTO lane VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(master, lane) DO UPDATE SET
+    term = excluded.term, mark = excluded.mark, chain = excluded.chain, logged = excluded.logged"""
+_NOT_NEEDED = "n BETWEEN 1 AND ? AND n NOT IN (SELECT n FROM run)"
 _SELECT = """SELECT n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last, selector, ttl_ms
     FROM message"""
 
@@ -104,11 +121,15 @@ class Journal:
     def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES) -> None:
         self._database = open_database(path, _SCHEMA + RUN_SCHEMA)
         self._kept_bytes = kept_bytes
-        self._bytes: int = self._database.execute("SELECT coalesce(sum(length(body)), 0) FROM message").fetchone()[0]
+        self._bytes = self._number("SELECT sum(length(body)) FROM message")
         self._path = path
         self.runs = RunBook(self._database, kept_bytes // 4)
-        self.newest = int(self._meta("newest") or 0)
-        self.logged = int(self._meta("logged") or 0)
+        self.newest = max(0, self._number("SELECT max(n) FROM message"))
+        self.logged = self._number("SELECT max(logged) FROM lane")
+        self._waiting = min(0, self._number("SELECT min(n) FROM message"))
+        self._forgotten = 0
+        self._may_have_refused = True
+        self._fresh: list[Entry] = []
 
     def membership(self, master: MasterId) -> Membership:
         """The group's keys and the master's highest numbers."""
@@ -136,9 +157,8 @@ class Journal:
         with Transaction(self._database) as database:
             self._put_meta(database, f"membership {master.hex()}", msgspec.msgpack.encode(membership))
             database.executemany(
-                "INSERT INTO lane VALUES (?, ?, ?, ?, ?) ON CONFLICT(master, lane) DO UPDATE SET"
-                " term = excluded.term, mark = excluded.mark, chain = excluded.chain WHERE excluded.term > term",
-                [(master, lane.lane, lane.term, lane.mark, lane.chain) for lane in starts],
+                f"{_PUT_LANE} WHERE excluded.term > term",
+                [(master, lane.lane, lane.term, lane.mark, lane.chain, self.logged) for lane in starts],
             )
 
     def begin_question(self, master: MasterId, question: tuple[int, int, int]) -> bool:
@@ -172,28 +192,31 @@ class Journal:
         held = self._bytes + sum(len(arrival.message.body) for arrival in batch.arrivals if not arrival.withheld)
         if batch.arrivals and held > 2 * self._kept_bytes:
             raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
+        places = {step: n for n, step in enumerate(batch.released, self.newest + 1)}
+        newest = self.newest + len(places)
+        rows, fresh = [], []
+        for arrival in batch.arrivals:
+            n = places.pop(arrival.message.id, 0)
+            if n:
+                fresh.append(_arrived(n, master, trust, arrival))
+            else:
+                self._waiting -= 1
+            rows.append(_row(n or self._waiting, master, trust, arrival))
         with Transaction(self._database) as database:
-            database.executemany(
-                "INSERT INTO message VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, NULL, ?, ?)",
-                [_row(master, trust, arrival) for arrival in batch.arrivals],
-            )
-            for place, step in enumerate(batch.released, self.newest + 1):
-                self._number(database, place, master, trust, step)
+            database.executemany(_PUT_MESSAGE, rows)
+            for step, n in places.items():
+                self._put_step(database, n, master, trust, step)
             for lane in batch.lanes:
-                database.execute(
-                    "INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?)",
-                    (master, lane.lane, lane.term, lane.mark, lane.chain),
-                )
-                database.execute(  # refused: their numbers are taken, their digests no longer needed
-                    "DELETE FROM message WHERE master = ? AND term = ? AND lane = ? AND sequence <= ? AND n IS NULL",
-                    (master, lane.term, lane.lane, lane.mark),
-                )
+                database.execute(_PUT_LANE, (master, lane.lane, lane.term, lane.mark, lane.chain, self.logged))
+            if self._may_have_refused:
+                self._forget_refused(database, master, batch.lanes)
             busy = [_handled(one, Code.BUSY) for one in self.runs.enlist(self.newest)] if handled else []
             self._put_untold(database, master, [*batch.untold, *busy])
-            newest = self.newest + len(batch.released)
-            freed = self._forget(database, max(newest - KEPT_MESSAGES, self._beyond(database, held)))
-            self._put_meta(database, "newest", newest)
-            self._put_meta(database, "logged", self.logged)
+            freed = self._forget(database, newest, held)
+        self._fresh = sorted(fresh, key=lambda entry: entry.n) if not places else []
+        self._may_have_refused = any(arrival.withheld for arrival in batch.arrivals) or any(
+            lane.withheld for lane in batch.lanes
+        )
         self.newest, self._bytes = newest, held - freed
         if handled:
             self.runs.count()
@@ -230,10 +253,13 @@ class Journal:
     def keep_logged(self) -> None:
         """How far the log has come, before its file is changed for another."""
         with Transaction(self._database) as database:
-            self._put_meta(database, "logged", self.logged)
+            database.execute("UPDATE lane SET logged = ?", (self.logged,))
 
     def entries(self, after: int, limit: int) -> list[Entry]:
         """Deliverable messages with n > `after`, in order; fewer than `limit` where they are long."""
+        fresh, self._fresh = self._fresh, []
+        if fresh and fresh[0].n == after + 1 and len(fresh) <= limit:
+            return fresh  # the last commit has just released them: no need to read them
         found: list[Entry] = []
         size = 0
         for entry in self.walk(after, limit):
@@ -249,7 +275,7 @@ class Journal:
 
     def find(self, identity: MessageId) -> Entry | None:
         """The newest message of this name that is not withheld."""
-        where = "term = ? AND lane = ? AND sequence = ? AND n IS NOT NULL AND told IS NULL ORDER BY n DESC LIMIT 1"
+        where = "term = ? AND lane = ? AND sequence = ? AND n > 0 AND told IS NULL ORDER BY n DESC LIMIT 1"
         found = self._read(f"{_SELECT} WHERE {where}", identity.term, identity.lane, identity.sequence)
         return next(found, None)
 
@@ -273,7 +299,7 @@ class Journal:
         floor, over = 0, held - self._kept_bytes
         if over > 0:
             for n, size in database.execute(
-                "SELECT n, length(body) FROM message WHERE n <= ? AND n NOT IN (SELECT n FROM run) ORDER BY n",
+                f"SELECT n, length(body) FROM message WHERE {_NOT_NEEDED} ORDER BY n",  # noqa: S608 - ours
                 (self.logged,),
             ):
                 if over <= 0:
@@ -281,17 +307,27 @@ class Journal:
                 floor, over = n, over - size
         return floor
 
-    @staticmethod
-    def _forget(database: sqlite3.Connection, floor: int) -> int:
-        """Messages up to this `n`, but for those that wait for handlers; how many bytes of bodies that were."""
-        freed: int = database.execute(
-            "SELECT coalesce(sum(length(body)), 0) FROM message WHERE n <= ? AND n NOT IN (SELECT n FROM run)", (floor,)
-        ).fetchone()[0]
-        database.execute("DELETE FROM message WHERE n <= ? AND n NOT IN (SELECT n FROM run)", (floor,))
+    def _forget(self, database: sqlite3.Connection, newest: int, held: int) -> int:
+        """What is beyond the limits, but for what waits for handlers; how many bytes of bodies that were."""
+        old = newest - KEPT_MESSAGES
+        floor = min(max(old if old >= self._forgotten + _FORGET_EACH else 0, self._beyond(database, held)), newest - 1)
+        if floor <= 0:
+            return 0
+        self._forgotten = max(old, self._forgotten)
+        freed = self._number(f"SELECT sum(length(body)) FROM message WHERE {_NOT_NEEDED}", floor)  # noqa: S608 - ours
+        database.execute(f"DELETE FROM message WHERE {_NOT_NEEDED}", (floor,))  # noqa: S608 - ours
         return freed
 
     @staticmethod
-    def _number(database: sqlite3.Connection, n: int, master: MasterId, trust: str, step: MessageId | Passed) -> None:
+    def _forget_refused(database: sqlite3.Connection, master: MasterId, lanes: Iterable[Lane]) -> None:
+        """Their numbers are taken, their digests no longer needed."""
+        database.executemany(
+            "DELETE FROM message WHERE master = ? AND term = ? AND lane = ? AND sequence <= ? AND n < 0",
+            [(master, lane.term, lane.lane, lane.mark) for lane in lanes],
+        )
+
+    @staticmethod
+    def _put_step(database: sqlite3.Connection, n: int, master: MasterId, trust: str, step: MessageId | Passed) -> None:
         """Give a step its `n`."""
         if isinstance(step, MessageId):
             database.execute(
@@ -302,18 +338,21 @@ class Journal:
             first = step.id
             database.execute(
                 "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, x'', x'', 0, ?, ?, ?, ?, '', 0)",
-                (master, first.term, first.lane, first.sequence, n, clock_us(), trust, step.told, step.last),
+                (n, master, first.term, first.lane, first.sequence, clock_us(), trust, step.told, step.last),
             )
 
     @staticmethod
     def _put_untold(database: sqlite3.Connection, master: MasterId, untold: Iterable[Untold]) -> None:
-        database.executemany(
-            "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (master, one.term, one.outcome.lane, one.outcome.sequence, one.outcome.told, one.outcome.code)
-                for one in untold
-            ],
-        )
+        rows = [
+            (master, one.term, one.outcome.lane, one.outcome.sequence, one.outcome.told, one.outcome.code)
+            for one in untold
+        ]
+        if rows:
+            database.executemany("INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def _number(self, query: str, *values: int) -> int:
+        """The one number that a query gives; 0 for none."""
+        return self._database.execute(query, values).fetchone()[0] or 0
 
     def _meta(self, key: str) -> bytes | None:
         row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

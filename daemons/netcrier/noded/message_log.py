@@ -151,8 +151,8 @@ class MessageLog:
     def catch_up(self) -> list[Entry]:
         """Append all that lacks; what was appended. Stops where the disk is full."""
         written: list[Entry] = []
-        while entries := self._journal.entries(self._journal.logged, _BATCH):
-            for entry in entries:
+        while self._journal.logged < self._journal.newest:
+            for entry in self._journal.entries(self._journal.logged, _BATCH):
                 if self._log.due:
                     self.rotate()
                 again = not self._on_disk and entry.n <= self._before

@@ -135,6 +135,7 @@ def test_bodies_that_wait_take_a_part_of_the_journal_and_no_more(tmp_path: Path)
 
 def test_what_waits_stays_in_the_journal_however_old(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "KEPT_MESSAGES", 5)
+    monkeypatch.setattr(journals, "_FORGET_EACH", 1)
     commit(journal, arrival(0, 1))
     commit(journal, *(arrival(0, sequence) for sequence in range(2, 20)), handled=False)
     assert [entry.n for entry in journal.entries(0, 100)] == [1, *range(15, 20)]

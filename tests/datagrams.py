@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
+from msgspec.structs import replace
 from netcrier.ids import GroupId, MessageId
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
 from netcrier.wire.block import Block, block_digest, encode_block, fragment_hash

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from netcrier.core.composer import Composed
 from netcrier.core.conditions import Condition
 from netcrier.core.delivery import Receipt

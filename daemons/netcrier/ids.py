@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NewType
+
+import msgspec
 
 GroupId = NewType("GroupId", bytes)
 """8 random bytes, made with the group."""
@@ -22,8 +23,7 @@ URGENT_LANE = 1
 LANES = (QUEUE_LANE, URGENT_LANE)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class MessageId:
+class MessageId(msgspec.Struct, frozen=True, order=True):
     """A message of one master: text form `1284` (lane 0, term 1), `u7` (urgent), `3/1284` (a later term)."""
 
     term: int

@@ -9,10 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from netcrier.control.failures import ControlError
 from netcrier.control.types.master import NodeRequest, ReceiptRow, ReceiptsRequest, TokenRequest
 from netcrier.control.types.node import JoinRequest

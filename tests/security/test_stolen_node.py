@@ -6,9 +6,9 @@ In memory; the same with real processes in tests/integration/test_attacks.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from netcrier.core.admission import Grant
 from netcrier.core.events import Received
 from netcrier.core.pacing import ANNOUNCED

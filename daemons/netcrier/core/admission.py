@@ -10,8 +10,10 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from hmac import compare_digest
+
+import msgspec
+from msgspec.structs import replace
 
 from netcrier.core.events import Address, Datagram, Enrolling, NodeRow, Waiting
 from netcrier.core.keyring import GroupKeys, Keyring
@@ -38,8 +40,7 @@ from netcrier.wire.limits import HELLO_SIZE, STRANGERS_PER_SECOND, WAITING_MAX, 
 _NO_TOKEN = bytes(TOKEN_ID_SIZE)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """A join token as the master keeps it. `expires_us` None: never; `once`: only for the first node that uses it."""
 
     id: bytes

@@ -15,7 +15,9 @@ others be delivered, and always finds room.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from netcrier.core.inbox import Arrival, Lane
 from netcrier.core.pacing import QUIET, QUIET_REPAIR, request_delay, retry_delay

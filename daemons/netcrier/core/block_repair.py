@@ -10,22 +10,21 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from netcrier.wire.fetch import Lack
 from netcrier.wire.limits import FRAGMENTS_MAX
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """What one node lacks of the block, and whether parity is of use to it."""
 
     lack: Lack
     parity: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Mending:
+class Mending(msgspec.Struct, frozen=True):
     """What to send: the BLOCK, so many pieces of parity to all, fragments by place. To None: all, else a node index."""
 
     header: bool

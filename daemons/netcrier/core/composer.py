@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from netcrier.core.conditions import Condition
 from netcrier.core.cutting import Cut
@@ -20,8 +22,7 @@ from netcrier.wire.selector import facts_of, parse_selector
 from netcrier.wire.signed import content_digest
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(msgspec.Struct, frozen=True):
     """A message with its number, signed, to be committed before it is published."""
 
     id: MessageId

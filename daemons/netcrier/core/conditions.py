@@ -9,9 +9,10 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Final
+
+import msgspec
 
 from netcrier.core.outbox import OutLane
 from netcrier.ids import MessageId
@@ -22,8 +23,7 @@ _LOOKAHEAD: Final = 4096
 """Numbers beyond the one asked for that one skip may cover: it costs a look at each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """`expected`: the nodes that the message is for, None for all; `expires_us`: µs since 1970, None for never."""
 
     expected: frozenset[int] | None = None
@@ -36,8 +36,7 @@ class Condition:
         return Cause.EXPIRED if self.expires_us is not None and now_us > self.expires_us else None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """Consecutive numbers that a node is skipped over for one cause."""
 
     first: int

@@ -14,9 +14,10 @@ An illegal move is a missing key: it changes nothing. A node that was not expect
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+import msgspec
 
 from netcrier.core.states import States
 from netcrier.ids import MessageId
@@ -63,8 +64,7 @@ MOVES: Final = frozenset(
 """(before, after) of every step that there is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """A step of one message at one node; `after` is seconds since the message was sent."""
 
     message: MessageId

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 from netcrier.core.delivery import Receipt
 from netcrier.core.outcomes import Untold
@@ -31,16 +32,14 @@ class Audience(Enum):
     """Other masters, on the shared carriers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Datagram:
+class Datagram(msgspec.Struct, frozen=True):
     """Bytes and where they go; `to` None: every node (`Audience.ALL`)."""
 
     data: bytes
     to: Address | Audience | None
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """A datagram from the network: `now` in monotone seconds, `now_us` when it arrived, in microseconds since 1970."""
 
     data: bytes
@@ -49,8 +48,7 @@ class Received:
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(msgspec.Struct, frozen=True):
     """Whom a node trusts, and since when it does not take another. `token`: (id, secret) where it enrols with one."""
 
     group: GroupId
@@ -61,46 +59,40 @@ class Pin:
     token: tuple[bytes, bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pinned:
+class Pinned(msgspec.Struct, frozen=True):
     """The node trusts the first master that it heard: to be kept on disk."""
 
     pin: Pin
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolled:
+class Enrolled(msgspec.Struct, frozen=True):
     """The master let the node in: keys, index and lane starts are to be kept on disk."""
 
     welcome: Welcome
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True)
-class KeysRenewed:
+class KeysRenewed(msgspec.Struct, frozen=True):
     """The node has other group keys, or another of them is the current one: to be kept on disk."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class MasterBooted:
+class MasterBooted(msgspec.Struct, frozen=True):
     """A newer (term, boot) of the master spoke: lower ones are refused from now on, also after a restart."""
 
     term: int
     boot: int
 
 
-@dataclass(frozen=True, slots=True)
-class CatchUpWanted:
+class CatchUpWanted(msgspec.Struct, frozen=True):
     """The node lags far: connect to `master` by TCP, say `ask`, and feed what comes; then `Listener.caught_up`."""
 
     master: Address
     ask: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """The master asks: run the handler of that name, then `Listener.answer`."""
 
     question: QuestionId
@@ -109,15 +101,13 @@ class Asked:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """The master has heard these outcomes, or there is no more room for them: they leave the journal."""
 
     outcomes: tuple[Untold, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRow:
+class NodeRow(msgspec.Struct, frozen=True):
     """A node as the master keeps it on disk."""
 
     index: int
@@ -140,8 +130,7 @@ class NodeRow:
     """Since when it is served one by one, as the shared carriers do not reach it; 0: they do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolling:
+class Enrolling(msgspec.Struct, frozen=True):
     """A node may join: commit the row (and the token's use), then `Speaker.admit` sends the welcome."""
 
     row: NodeRow
@@ -149,30 +138,26 @@ class Enrolling:
     welcome: Datagram
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """A first-use node asks to join a closed group: commit the row; nothing is answered."""
 
     row: NodeRow
 
 
-@dataclass(frozen=True, slots=True)
-class NodeChanged:
+class NodeChanged(msgspec.Struct, frozen=True):
     """A node's boot number or address changed: to be kept on disk."""
 
     row: NodeRow
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptsIn:
+class ReceiptsIn(msgspec.Struct, frozen=True):
     """New receipts, to be committed. `heard`: the report to acknowledge then, because it tells of single messages."""
 
     receipts: tuple[Receipt, ...]
     heard: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True):
     """Nothing is outstanding: `received` of the expected nodes have the message, the others never will.
 
     `after` is seconds from sending to the newest receipt.
@@ -184,8 +169,7 @@ class Completed:
     received: int
 
 
-@dataclass(frozen=True, slots=True)
-class KeysDue:
+class KeysDue(msgspec.Struct, frozen=True):
     """The group's keys change: commit what `Speaker.keys_due` gives, then `Speaker.take_keys`."""
 
 

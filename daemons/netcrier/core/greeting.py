@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from netcrier.core.events import Pin
 from netcrier.core.inbox import Lane
@@ -24,8 +26,7 @@ from netcrier.wire.hello import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Self:
+class Self(msgspec.Struct, frozen=True):
     """Who the node is. `boot` is committed before the first datagram of this run."""
 
     key: AgreementKey

@@ -6,7 +6,8 @@ Rules: signatures of whom no known key vouches for share a budget; within a boot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from netcrier.core.epochs import CONTENT, Epochs
 from netcrier.core.events import Pin
@@ -22,8 +23,7 @@ from netcrier.wire.limits import STRANGERS_PER_SECOND
 from netcrier.wire.signed import Head
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(msgspec.Struct, frozen=True):
     """What a node keeps of its group. `keys`: epoch to secret; `term`, `boot`: the highest heard of the master."""
 
     keys: tuple[tuple[int, bytes], ...] = ()

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+import msgspec
+
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MessageId
 from netcrier.wire.envelope import NO_CHAIN, Digest, chained
@@ -39,8 +41,7 @@ class Verdict(Enum):
     TOO_FAR = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """One lane: everything up to `mark` is in the journal, `chain` is the digest there; `held` lies beyond a gap.
 
     `withheld` are those of `held` that will not be released.
@@ -60,8 +61,7 @@ class Lane:
         return tuple((sequence, digest) for sequence, digest in self.held if sequence not in withheld)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """A verified message on its way into the journal.
 
     `withheld`: why it is not released; `told`: what the master has to be told at once, with its code.
@@ -75,8 +75,7 @@ class Arrival:
     code: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(msgspec.Struct, frozen=True):
     """Numbers from `id` to `last` that the node is without for good: MISSED or GAP."""
 
     id: MessageId
@@ -84,8 +83,7 @@ class Passed:
     told: Told
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """One commit: rows to insert, what becomes deliverable or is passed (in order), the lanes after it, what to tell.
 
     Each part may be empty but `lanes`.

@@ -10,7 +10,8 @@ Rules
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from netcrier.core.pacing import ANNOUNCED
 from netcrier.wire.envelope import SealKey
@@ -20,8 +21,7 @@ _RETRY = 1.0
 """Seconds after which a change that was not committed is due again."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupKeys:
+class GroupKeys(msgspec.Struct, frozen=True):
     """What is on disk. `open`: anyone may join; `next_secret`: the announced key of the next epoch, or nothing."""
 
     epoch: int

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from netcrier.core.answers import Answers
 from netcrier.core.catch_up import PROGRESS_WITHIN, Backlog

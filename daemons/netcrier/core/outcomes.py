@@ -12,8 +12,9 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from heapq import nsmallest
+
+import msgspec
 
 from netcrier.core.pacing import untold_delay
 from netcrier.wire.limits import HANDLED_KEPT_MAX, OUTCOMES_MAX
@@ -22,8 +23,7 @@ from netcrier.wire.report import Outcome, Told
 _LISTINGS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
+class Untold(msgspec.Struct, frozen=True):
     """An outcome and the term of its message."""
 
     term: int

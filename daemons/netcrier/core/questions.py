@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from netcrier.errors import UsageError
 from netcrier.wire.limits import QUESTIONS_MAX
 from netcrier.wire.question import Answer
@@ -25,8 +27,7 @@ AGAIN_LEAST: Final = 0.05
 AGAIN_MOST: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A node's whole answer. `size`: bytes of its output before any cut; `after`: seconds since the question; `rtt`:
     seconds, None where it is not known."""
 
@@ -39,8 +40,7 @@ class Reply:
     rtt: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Over:
+class Over(msgspec.Struct, frozen=True):
     """Nothing more will come. `silent`: roster indexes of those that have not answered."""
 
     question: QuestionId

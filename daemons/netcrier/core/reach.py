@@ -12,8 +12,9 @@ Evidence
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from netcrier.core.beacon_clock import BeaconClock
 from netcrier.core.events import Address

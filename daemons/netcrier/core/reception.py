@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from netcrier.core.events import Address, MasterEvent, NodeChanged, Received
 from netcrier.core.reach import Reach

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 
 class Standing(Enum):
@@ -15,8 +16,7 @@ class Standing(Enum):
     SUPERSEDED = "superseded"
 
 
-@dataclass(frozen=True, slots=True)
-class StandingChanged:
+class StandingChanged(msgspec.Struct, frozen=True):
     """The standing has changed. `new_term`: nobody contradicts, but numbers may be lost: the shell begins a term."""
 
     standing: Standing

@@ -14,9 +14,10 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import Final
+
+import msgspec
 
 from netcrier.core.events import Address
 from netcrier.core.standing import Standing, StandingChanged
@@ -32,8 +33,7 @@ ANSWER_EVERY: Final = 0.2
 """Seconds between two beacons that answer other masters of this identity."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rival:
+class Rival(msgspec.Struct, frozen=True):
     """Another master of this identity, as its newest beacon shows it. `at`: when it was heard, in monotone seconds."""
 
     address: Address

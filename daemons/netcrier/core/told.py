@@ -9,7 +9,8 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from netcrier.core.deliveries import Deliveries
 from netcrier.core.delivery import Receipt, State
@@ -30,8 +31,7 @@ def trusted(report: Report, lane: int) -> int | None:
     return max((outcome.sequence + _more(outcome) for outcome in passing if outcome.lane == lane), default=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Teller:
+class Teller(msgspec.Struct, frozen=True):
     """Turns what a node tells into receipts; `term` is the master's."""
 
     deliveries: Deliveries

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from netcrier.core.events import Address, Audience, Datagram
 from netcrier.core.keyring import Keyring
@@ -17,8 +18,7 @@ from netcrier.wire.kinds import Kind
 from netcrier.wire.signed import Head
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """The master's keys and numbers. `boot` is committed before the first datagram of this run."""
 
     group: GroupId

@@ -8,10 +8,10 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from netcrier.control.methods import MASTERD, AnyMethod
 from netcrier.control.types.master import BroadcastRequest

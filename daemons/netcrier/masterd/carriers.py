@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+import msgspec
 
 from netcrier.core.events import Address, Audience
 from netcrier.errors import ConfigError
@@ -23,8 +25,7 @@ BROADCAST, MULTICAST, MULTICAST6, UNICAST = "broadcast", "multicast", "multicast
 KINDS: Final = (BROADCAST, MULTICAST, MULTICAST6)
 
 
-@dataclass(frozen=True, slots=True)
-class Carrier:
+class Carrier(msgspec.Struct, frozen=True):
     """One way. `interface` is empty for unicast."""
 
     kind: str
@@ -36,8 +37,7 @@ class Carrier:
         return f"[{host}]:{self.address[1]}" if ":" in host else f"{host}:{self.address[1]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True):
     """What the configuration asks for. `interfaces`: name to kinds, or to none for the default ones."""
 
     interfaces: Mapping[str, tuple[str, ...]]
@@ -47,8 +47,7 @@ class Wishes:
     unicast: tuple[Carrier, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Carriers:
+class Carriers(msgspec.Struct, frozen=True):
     """All ways, the addresses at which nodes may answer, and what was asked for and cannot be."""
 
     ways: tuple[Carrier, ...] = ()

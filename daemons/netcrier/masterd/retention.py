@@ -7,8 +7,9 @@ to whom it is a gap. The chain of the last one that was dropped stays for good: 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from netcrier.core.delivery import State
 
@@ -23,8 +24,7 @@ WHERE total > ?
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(msgspec.Struct, frozen=True):
     """The newest `messages`, of which none is older than `age_us` and which have `size` bytes together; 0: no bound."""
 
     messages: int

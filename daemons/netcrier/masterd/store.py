@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,8 +52,7 @@ REQUESTS_KEPT_US: Final = 86_400_000_000
 """A request is known for a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A message in the store; of `size` bytes `body` has at most the first BEGINNING.
 
     Where only the receipts are left of it, `kept` is False and `body` empty.
@@ -70,8 +68,7 @@ class Stored:
     kept: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """A message at one node. `after_us`: from sending to the first receipt, None without one; `last_us`: to the last.
 
     `repeats`: how often it was sent again for this node; `unexpected`: the node was not expected to have it.

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from netcrier.core.admission import Grant
 from netcrier.core.events import NodeRow

@@ -7,7 +7,6 @@ A cloned disk image gets a new identity where it wakes (another machine-id), unl
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -28,8 +27,7 @@ class _File(msgspec.Struct, frozen=True):
     pin: Pin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """The node of this run. `cloned`: the file came from another machine, so the key is new."""
 
     key: bytes

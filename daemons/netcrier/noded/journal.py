@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -57,8 +56,7 @@ READ_BYTES = 4 << 20
 """Bytes of bodies that are read at once, a last one beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A deliverable message; with `told`, the messages from `id` to number `last` that the node is without for good."""
 
     n: int

@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from netcrier.errors import StoreError
 from netcrier.noded.runner import Run
@@ -42,8 +44,7 @@ _SAID: Final = 200
 """Bytes of a failed handler's output that the service log repeats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """The last handler that did not end with 0. `at`: epoch seconds."""
 
     handler: str

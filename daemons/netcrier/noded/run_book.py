@@ -11,8 +11,9 @@ Rules:
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import StoreError
 from netcrier.ids import LANES, MessageId
@@ -26,8 +27,7 @@ WAITING_MAX: Final = 1000
 """Messages of a lane whose handlers have not ended. Beyond: the message is not handled, and told as such (`busy`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """The next message of a lane. `handler`: the last one begun, empty for none; `running`: it has not ended;
     `code`: the first that was not 0 of those that have ended, 0 where all were, None where none has."""
 

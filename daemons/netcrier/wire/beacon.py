@@ -15,8 +15,9 @@ rotation) can verify the clear half and ask; it learns nothing of the traffic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import GroupId
@@ -31,8 +32,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 _OPEN, _ASKING = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class LaneSpan:
+class LaneSpan(msgspec.Struct, frozen=True):
     """What the master's store holds of one lane: 0 and 0 where nothing was sent in this term."""
 
     lane: int
@@ -40,8 +40,7 @@ class LaneSpan:
     lowest: int
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(msgspec.Struct, frozen=True):
     """The sealed half."""
 
     lanes: tuple[LaneSpan, ...]
@@ -53,8 +52,7 @@ class Marks:
     next_in_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Beacon:
+class Beacon(msgspec.Struct, frozen=True):
     """The clear half. `addresses`: where nodes may answer; none means the source of the beacon. `asking`: the master
     does not speak yet; it asks nodes for the numbers that they have heard."""
 

@@ -8,8 +8,9 @@ and with it the chain of every receipt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES, MessageId
@@ -18,8 +19,7 @@ from netcrier.wire.envelope import DIGEST_SIZE, Digest
 from netcrier.wire.limits import BLOCKS_MAX, BODY_MAX, FRAGMENT_SIZE, FRAGMENTS_MAX, MESSAGE_MAX
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """The hashes of the fragments of one block, `number` from 0."""
 
     message: MessageId

@@ -9,7 +9,7 @@ and no second way to be trusted; who cuts or changes the connection gains what h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.wire.codec import Reader, Writer
@@ -18,8 +18,7 @@ from netcrier.wire.limits import DATAGRAM_MAX, LANES_MAX
 _SIZE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class CatchUp:
+class CatchUp(msgspec.Struct, frozen=True):
     """What a node has. `lanes`: (lane, term, received), as in its hello."""
 
     counter: int

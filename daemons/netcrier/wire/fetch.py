@@ -6,7 +6,7 @@ blocks 1+n*(block 2, flags 1 (bit 0: the BLOCK lacks), need 1, bitmap 4 (most si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES, MessageId
@@ -16,8 +16,7 @@ from netcrier.wire.limits import BLOCKS_MAX, FRAGMENTS_MAX
 _BITMAP = FRAGMENTS_MAX // 8
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
+class Lack(msgspec.Struct, frozen=True):
     """What lacks of one block. `need`: how many more of its datagrams, fragments or parity, are enough."""
 
     block: int
@@ -30,8 +29,7 @@ class Lack:
         return bool(self.bitmap & 1 << FRAGMENTS_MAX - 1 - place)
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(msgspec.Struct, frozen=True):
     """The blocks that are not whole."""
 
     counter: int

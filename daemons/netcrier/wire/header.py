@@ -12,8 +12,9 @@ The front is the seal's associated data, so none of it can be changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import PEER_ID_SIZE, GroupId, MasterId, NodeId
@@ -32,16 +33,14 @@ DOWN_SIZE: Final = FRONT_SIZE + 4
 UP_SIZE: Final = FRONT_SIZE + PEER_ID_SIZE + 4
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(msgspec.Struct, frozen=True):
     """What every datagram begins with."""
 
     kind: Kind
     group: GroupId
 
 
-@dataclass(frozen=True, slots=True)
-class UpHeader:
+class UpHeader(msgspec.Struct, frozen=True):
     """The clear front of REPORT and REQUEST."""
 
     kind: Kind

@@ -5,15 +5,14 @@ head 32, entries 1+n*(roster index 4, node's boot 4, counter of the report 8), s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from netcrier.wire.codec import Reader
 from netcrier.wire.limits import HEARD_MAX
 from netcrier.wire.signed import Head, read_head, split, write_head
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One report that the master has: of the node with this index, in this boot of it, with this counter."""
 
     index: int
@@ -21,8 +20,7 @@ class Entry:
     counter: int
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """At most HEARD_MAX entries; more take a second datagram."""
 
     head: Head

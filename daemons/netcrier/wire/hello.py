@@ -14,9 +14,10 @@ give keys away. A WELCOME is never longer than the HELLO that it answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import GroupId, NodeId
@@ -34,8 +35,7 @@ _CONTEXT = b"netcrier 1 welcome\0"
 _PAYLOAD_SIZE: Final = HELLO_SIZE - FRONT_SIZE - 2 * KEY_SIZE - 2 * TAG_SIZE
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(msgspec.Struct, frozen=True):
     """What a node says of itself. `lanes`: what it has, as (lane, term, received); none where it has no journal."""
 
     boot: int
@@ -47,8 +47,7 @@ class Hello:
     proof: bytes = bytes(PROOF_SIZE)
 
 
-@dataclass(frozen=True, slots=True)
-class LaneStart:
+class LaneStart(msgspec.Struct, frozen=True):
     """Where a node's lane begins: it has, or does without, everything up to `start`; `chain` is the digest there."""
 
     lane: int
@@ -57,8 +56,7 @@ class LaneStart:
     chain: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
+class Welcome(msgspec.Struct, frozen=True):
     """What a node needs to take part. `keys`: (epoch, secret), the current epoch first."""
 
     term: int

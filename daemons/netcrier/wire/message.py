@@ -7,9 +7,10 @@ signature 64
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES, MessageId
@@ -26,8 +27,7 @@ _FIXED: Final = Struct(">BQIQQIH")
 """From the lane to the number of blocks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A message as it was signed. `window_us`: over how many microseconds the nodes spread their first receipts.
 
     With `blocks` (their digests) the body is `size` bytes long and comes in fragments; `body` is empty until then.

@@ -13,8 +13,9 @@ Left out on purpose: anchors, counts, back-references, named classes; `^`, `$`, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import UsageError
 from netcrier.wire.limits import PATTERN_DEPTH_MAX
@@ -23,8 +24,7 @@ _REPEATS: Final = "*+?"
 _RESERVED: Final = "^${}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Take:
+class _Take(msgspec.Struct, frozen=True):
     """Takes one character that lies in one of the ranges, or in none of them."""
 
     ranges: tuple[tuple[str, str], ...]
@@ -34,8 +34,7 @@ class _Take:
         return any(low <= character <= high for low, high in self.ranges) is not self.negated
 
 
-@dataclass(frozen=True, slots=True)
-class _Fork:
+class _Fork(msgspec.Struct, frozen=True):
     """Goes on at each of these places, counted from here."""
 
     places: tuple[int, ...]

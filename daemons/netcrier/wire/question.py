@@ -8,7 +8,7 @@ ANSWER    counter 8, the question's boot 4 and counter 8, part 2, parts 2, code 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.wire.codec import Reader, Writer
@@ -16,8 +16,7 @@ from netcrier.wire.limits import ANSWER_PART_MAX, ANSWER_PARTS_MAX, NAME_MAX, QU
 from netcrier.wire.signed import Head, read_head, split, write_head
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """A question as it was signed. Its name is (term, boot, counter) of its head."""
 
     head: Head
@@ -28,8 +27,7 @@ class Question:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One part of a node's answer. `held_us`: from hearing the question to this datagram; `size`: bytes of the whole
     output, also of what was cut off."""
 

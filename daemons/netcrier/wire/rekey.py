@@ -13,8 +13,9 @@ keys away, and none of the four static and ephemeral agreements can be left out 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.wire.codec import Reader, Writer
@@ -28,8 +29,7 @@ _QUESTION_SIZE: Final = KEY_SIZE + TAG_SIZE
 _PLAINTEXT_SIZE: Final = RENEW_SIZE - UP_SIZE - NONCE_SIZE - TAG_SIZE
 
 
-@dataclass(frozen=True, slots=True)
-class Renew:
+class Renew(msgspec.Struct, frozen=True):
     """A member asks for the keys that it lacks. `epoch`: the newest that it has; `question`: of the exchange."""
 
     counter: int
@@ -37,8 +37,7 @@ class Renew:
     question: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Rekey:
+class Rekey(msgspec.Struct, frozen=True):
     """The group's keys as (epoch, secret), the current one first."""
 
     term: int

@@ -8,9 +8,10 @@ REQUEST  counter 8, term 4, lane 1, ranges 1+n*(first 8, count 2)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.wire.codec import Reader, Writer
@@ -18,8 +19,7 @@ from netcrier.wire.envelope import DIGEST_SIZE, Digest
 from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX, OUTCOMES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
 
 
-@dataclass(frozen=True, slots=True)
-class LaneReport:
+class LaneReport(msgspec.Struct, frozen=True):
     """One lane at one node. `received`: journalled without a gap; `delivered`: in its log; `chain` binds `received`.
 
     `extras` are the messages in the journal beyond a gap, as (sequence, digest).
@@ -46,8 +46,7 @@ class Told(IntEnum):
 _TOLD: Final = frozenset(map(int, Told))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of a message at the node.
 
     `code`: HANDLED the handler's exit status; REFUSED the reason (1 tags, 2 a selector that the node cannot read);
@@ -60,8 +59,7 @@ class Outcome:
     code: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """All lanes of a node."""
 
     counter: int
@@ -72,8 +70,7 @@ class Report:
     outcomes: tuple[Outcome, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What a node lacks of one lane, as (first, count) ranges."""
 
     counter: int

@@ -10,7 +10,8 @@ A backslash takes away a comma's meaning. The empty selector holds for every nod
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from netcrier.errors import UsageError
 from netcrier.wire.limits import NAME_MAX, SELECTOR_MAX, SELECTOR_TESTS_MAX
@@ -19,8 +20,7 @@ from netcrier.wire.pattern import Pattern
 _OPERATORS = ("=~", "!=", "=")
 
 
-@dataclass(frozen=True, slots=True)
-class _Test:
+class _Test(msgspec.Struct, frozen=True):
     """One test: a value to have, a value not to have, or a pattern to match."""
 
     key: str
@@ -35,8 +35,7 @@ class _Test:
         return (actual == self.value) is (self.operator == "=")
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(msgspec.Struct, frozen=True):
     """A selector that was read; `text` is what travels."""
 
     text: str

@@ -6,9 +6,10 @@ sealed anew under the epoch of the day and never signed again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import PEER_ID_SIZE, GroupId, MasterId
@@ -21,8 +22,7 @@ _CONTEXT = b"netcrier 1 signed\0"
 _HEAD: Final = Struct(f">{PEER_ID_SIZE}sIIQ")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """Who signed, and when in the order of its datagrams: term and boot on disk, a counter within the boot."""
 
     master: MasterId

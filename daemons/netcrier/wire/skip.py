@@ -8,9 +8,10 @@ may be for another, so such a skip names the node; who records it cannot turn it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES
@@ -33,8 +34,7 @@ class Cause(IntEnum):
 _CAUSES: Final = frozenset(map(int, Cause))
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(msgspec.Struct, frozen=True):
     """`count` numbers from `first` on. `index`: the only node that it is for, or ANY_NODE."""
 
     head: Head

@@ -7,7 +7,8 @@ the node with roster index first + i), signature 64
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from netcrier.wire.codec import Reader
 from netcrier.wire.limits import SOLICIT_BITS_MAX
@@ -16,8 +17,7 @@ from netcrier.wire.signed import Head, read_head, split, write_head
 _BYTES_MAX = SOLICIT_BITS_MAX // 8
 
 
-@dataclass(frozen=True, slots=True)
-class Solicit:
+class Solicit(msgspec.Struct, frozen=True):
     """Who is asked; `bitmap` covers roster indexes from `first` on."""
 
     head: Head

@@ -10,8 +10,9 @@ that has lost its store, or has an old copy of it, can read it. It proves who te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from netcrier.errors import DecodeError
 from netcrier.ids import GroupId, NodeId
@@ -24,8 +25,7 @@ from netcrier.wire.limits import LANES_MAX
 CLEAR_SIZE: Final = UP_SIZE + KEY_SIZE
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """What a node has heard and has. `lanes`: (lane, term, received)."""
 
     counter: int

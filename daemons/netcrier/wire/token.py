@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
 from hashlib import blake2b
+
+import msgspec
 
 from netcrier.errors import DecodeError, UsageError
 from netcrier.ids import GROUP_ID_SIZE, GroupId
@@ -22,8 +23,7 @@ _PREFIX = "netcrier1."
 _TEXT_MAX = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """Where to enrol and with what."""
 
     group: GroupId

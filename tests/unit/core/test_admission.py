@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from netcrier.core.admission import Admission, Grant
 from netcrier.core.events import Enrolling, Waiting
 from netcrier.core.keyring import GroupKeys, Keyring

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from netcrier.core.answers import Answers
 from netcrier.core.questions import AGAIN_LEAST
 from netcrier.errors import DecodeError

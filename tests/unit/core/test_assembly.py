@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 from netcrier.core.assembly import Assembly
 from netcrier.core.cutting import Cut
 from netcrier.core.inbox import Arrival, Lane

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from netcrier.core.events import CatchUpWanted, Datagram, Pin, Received
 from netcrier.core.outbox import OutLane
 from netcrier.core.questions import Over

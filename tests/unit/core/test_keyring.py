@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from netcrier.core.events import NodeRow, Received
 from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.pacing import ANNOUNCED

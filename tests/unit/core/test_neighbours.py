@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from netcrier.core.neighbours import GONE_AFTER, Neighbours
 from netcrier.wire.beacon import encode_beacon
 from netcrier.wire.envelope import Signer

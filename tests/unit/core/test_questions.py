@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 from netcrier.core.questions import AGAIN_LEAST, Over, Questions
 from netcrier.errors import UsageError
 from netcrier.wire.limits import QUESTIONS_MAX

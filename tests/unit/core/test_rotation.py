@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from netcrier.core.delivery import State
 from netcrier.core.keyring import GroupKeys
 from netcrier.core.pacing import ANNOUNCED, OLD_EPOCH, receipt_window, renewal_spread

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Arrival, Inbox, Lane, Verdict
 from netcrier.core.outcomes import Untold

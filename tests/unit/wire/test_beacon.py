@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from netcrier.errors import DecodeError
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, decode_beacon, encode_beacon, open_marks, verify_beacon
 from netcrier.wire.envelope import SIGNATURE_SIZE, SealKey, Signer, Verifier

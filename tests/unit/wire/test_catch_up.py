@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from netcrier.errors import DecodeError
 from netcrier.wire.catch_up import CatchUp, Frames, decode_catch_up, encode_catch_up, frame
 from netcrier.wire.limits import DATAGRAM_MAX, LANES_MAX

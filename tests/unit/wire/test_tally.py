@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from netcrier.errors import DecodeError
 from netcrier.wire.header import UP_SIZE
 from netcrier.wire.kinds import Kind

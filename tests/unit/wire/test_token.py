@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from netcrier.errors import UsageError
 from netcrier.wire.limits import NAME_MAX
 from netcrier.wire.token import decode_token, encode_token

@@ -70,6 +70,8 @@ class Answers:
     @property
     def timer(self) -> float | None:
         """When `due` has something to say."""
+        if not self._known:
+            return None
         return min((known.due_at for known in self._known.values() if known.due_at is not None), default=None)
 
     def due(self, now: float) -> list[Answer]:

@@ -29,7 +29,9 @@ class Epochs:
         self._seals = {epoch: SealKey(secret) for epoch, secret in self._secrets.items()}
         self._ends: dict[int, float] = {}
 
-    def __bool__(self) -> bool:
+    @property
+    def any(self) -> bool:
+        """Whether there is a key."""
         return bool(self._seals)
 
     def __contains__(self, epoch: int) -> bool:
@@ -72,6 +74,8 @@ class Epochs:
 
     def expire(self, now: float) -> None:
         """Forget keys whose time is over."""
+        if not self._ends:
+            return
         for epoch in [epoch for epoch, end in self._ends.items() if end <= now]:
             del self._ends[epoch]
             self.drop(epoch)

@@ -57,6 +57,8 @@ class Lane(msgspec.Struct, frozen=True):
     @property
     def extras(self) -> tuple[tuple[int, Digest], ...]:
         """What is held to be released."""
+        if not self.held:
+            return ()
         withheld = dict(self.withheld)
         return tuple((sequence, digest) for sequence, digest in self.held if sequence not in withheld)
 
@@ -108,7 +110,7 @@ class _Work:
     @property
     def ready(self) -> bool:
         """Whether a batch would change the lane."""
-        return bool(self.waiting) or self.skip_at(self.state.mark + 1) is not None
+        return bool(self.waiting) or (bool(self.skips) and self.skip_at(self.state.mark + 1) is not None)
 
     def covered(self) -> Iterator[tuple[int, int]]:
         """(first, last) of what is here or on its way."""
@@ -118,11 +120,15 @@ class _Work:
 
     def skip_at(self, sequence: int) -> Skip | None:
         """The skip that covers this number."""
+        if not self.skips:
+            return None
         return next((skip for skip in self.skips.values() if skip.first <= sequence <= skip.last), None)
 
     def digest_of(self, sequence: int) -> Digest | None:
         arrival = self.waiting.get(sequence) or self.flying.get(sequence)
-        return arrival.digest if arrival else dict(self.state.held).get(sequence)
+        if arrival:
+            return arrival.digest
+        return dict(self.state.held).get(sequence) if self.state.held else None
 
 
 class _Advance:
@@ -203,7 +209,12 @@ class Inbox:
     @property
     def lanes(self) -> tuple[Lane, ...]:
         """The committed states."""
-        return tuple(work.state for work in self._work.values())
+        return tuple([work.state for work in self._work.values()])
+
+    @property
+    def begun(self) -> bool:
+        """Whether there are lanes."""
+        return bool(self._work)
 
     def begin(self, lane: Lane) -> bool:
         """Start a lane where a welcome says; False where there is one in this term already."""
@@ -257,21 +268,21 @@ class Inbox:
 
     def take_batch(self) -> Batch | None:
         """The next commit, or None while one is in flight or nothing waits."""
-        if self._flying or not any(work.ready for work in self._work.values()):
+        ready = [] if self._flying else [work for work in self._work.values() if work.ready]
+        if not ready:
             return None
         arrivals: list[Arrival] = []
         released: list[MessageId | Passed] = []
         lanes: list[Lane] = []
         untold: list[Untold] = []
-        for work in self._work.values():
-            if work.ready:
-                work.flying, work.waiting = work.waiting, {}
-                advance = _Advance(work)
-                lane = advance.lane()
-                arrivals += work.flying.values()
-                released += advance.steps
-                lanes.append(lane)
-                untold += _untold(lane, work.flying.values(), advance.steps)
+        for work in ready:
+            work.flying, work.waiting = work.waiting, {}
+            advance = _Advance(work)
+            lane = advance.lane()
+            arrivals += work.flying.values()
+            released += advance.steps
+            lanes.append(lane)
+            untold += _untold(lane, work.flying.values(), advance.steps)
         self._flying = Batch(tuple(arrivals), tuple(released), tuple(lanes), tuple(untold))
         return self._flying
 
@@ -283,7 +294,8 @@ class Inbox:
             work = self._work[state.lane]
             if work.state.term == state.term:  # else a new term has begun meanwhile
                 work.state, work.flying = state, {}
-                work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
+                if work.skips:
+                    work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
 
     def failed(self, batch: Batch) -> None:
         """The batch is not on disk: its messages lack again and will be asked for, and skips with them."""
@@ -295,8 +307,10 @@ class Inbox:
     def missing(self, lane: int, highest: int) -> tuple[tuple[int, int], ...]:
         """(first, count) ranges up to `highest` neither here nor on their way; as many as a request may name."""
         work = self._work.get(lane)
-        if work is None:
+        if work is None or highest <= work.state.mark:
             return ()
+        if highest == work.state.mark + 1 and highest in work.waiting:
+            return ()  # nearly always: it has just come
         ranges: list[tuple[int, int]] = []
         left = REQUEST_MESSAGES_MAX
         coming = ((one.sequence, one.sequence) for one in self.coming if one.lane == lane)

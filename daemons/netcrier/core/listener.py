@@ -57,7 +57,7 @@ from netcrier.core.reporter import Reporter
 from netcrier.core.telling import Telling
 from netcrier.core.upward import Upward
 from netcrier.errors import DecodeError, UsageError
-from netcrier.ids import LANES, NodeId
+from netcrier.ids import LANES, MasterId, NodeId
 from netcrier.wire.beacon import Beacon, Marks, decode_beacon, verify_beacon
 from netcrier.wire.block import decode_block
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
@@ -142,6 +142,11 @@ class Listener:
         return self._hearing.pin
 
     @property
+    def master(self) -> MasterId:
+        """The one that it trusts; there is one."""
+        return self._hearing.verifier.master
+
+    @property
     def membership(self) -> Membership:
         """What is to be kept of the group."""
         return self._hearing.membership
@@ -154,7 +159,7 @@ class Listener:
     @property
     def enrolled(self) -> bool:
         """Whether the node has a key and a starting point."""
-        return bool(self._hearing.epochs and self.inbox.lanes)
+        return self._hearing.epochs.any and self._intake.inbox.begun
 
     @property
     def _answering(self) -> bool:
@@ -267,14 +272,13 @@ class Listener:
     @property
     def timer(self) -> float | None:
         """When `handle_timer` has something to do."""
-        if not self._answering:
-            early = (self._greeting.timer, self._renewal.timer, self._telling.timer)
-            return min((at for at in early if at is not None), default=None)
-        machines = (
-            self._greeting, self._renewal, self._telling, self._gaps, self._backlog, self._answers, self._outcomes,
-            self._intake.assembly, self._reporter,
-        )  # fmt: skip
-        return min((machine.timer for machine in machines if machine.timer is not None), default=None)
+        timers = [self._greeting.timer, self._renewal.timer, self._telling.timer]
+        if self._answering:
+            timers += (
+                self._gaps.timer, self._backlog.timer, self._answers.timer, self._outcomes.timer,
+                self._intake.assembly.timer, self._reporter.timer,
+            )  # fmt: skip
+        return min([at for at in timers if at is not None], default=None)
 
     def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
         """Say what is due."""

@@ -63,6 +63,9 @@ class Outcomes:
 
     def listed(self, counter: int, term: int, now: float) -> tuple[Outcome, ...]:
         """What the report with this counter lists of this term."""
+        if not self._kept:
+            self.timer = None
+            return ()
         listing = tuple(
             nsmallest(OUTCOMES_MAX, (one for one in self._kept if one.term == term), key=lambda one: one.place)
         )

@@ -34,7 +34,8 @@ class Reporter:
     @property
     def timer(self) -> float | None:
         """When the next report is due."""
-        return min((at for at in (self._at, self._presence_at) if at is not None), default=None)
+        at, presence_at = self._at, self._presence_at
+        return presence_at if at is None or (presence_at is not None and presence_at < at) else at
 
     def soon(self, now: float, delay: float) -> None:
         """Report within `delay` seconds."""
@@ -69,12 +70,13 @@ class Reporter:
     def report(self, counter: int, states: tuple[Lane, ...], outcomes: tuple[Outcome, ...], now: float) -> Report:
         """What to say now; the next is due for presence."""
         most = EXTRAS_MAX // max(1, len(states))  # all lanes share one datagram
-        lanes = tuple(
-            LaneReport(lane.lane, lane.term, lane.mark, self._delivered.get(lane.lane, 0), lane.chain, extras[:most])
-            for lane, extras in ((state, state.extras) for state in states)
-        )
+        delivered = self._delivered
+        lanes = [
+            LaneReport(lane.lane, lane.term, lane.mark, delivered.get(lane.lane, 0), lane.chain, lane.extras[:most])
+            for lane in states
+        ]
         heard, at = self._beacon
         held = min(int((now - at) * 1e6), _MOST)
         self._at = None
         self._presence_at = now + self.presence * (0.7 + 0.2 * self._chance())
-        return Report(counter, lanes, heard, held, min(self.drops, _MOST), outcomes)
+        return Report(counter, tuple(lanes), heard, held, min(self.drops, _MOST), outcomes)

@@ -17,7 +17,7 @@ class Upward:
         self._id: NodeId = node_id(key.public)
         self._pin: Pin | None = None
         self._numbers = (0, 0)
-        self._keys: dict[Kind, SealKey] = {}
+        self._keys: dict[Kind, tuple[UpHeader, SealKey]] = {}
         self._counter = 0
 
     def trust(self, pin: Pin) -> None:
@@ -37,10 +37,10 @@ class Upward:
         if numbers != self._numbers:
             self._keys.clear()
             self._numbers = numbers
-        key = self._keys.get(kind)
-        if key is None:
+        known = self._keys.get(kind)
+        if known is None:
             shared = self._key.agree(pin.agreement_key)
             boots = (*numbers, self._boot)
             key = up_key(shared, kind, pin.group, master_id(pin.signing_key), boots, self._id)
-            self._keys[kind] = key
-        return seal_up(UpHeader(kind, pin.group, self._id, self._boot), key, plaintext)
+            known = self._keys[kind] = (UpHeader(kind, pin.group, self._id, self._boot), key)
+        return seal_up(*known, plaintext)

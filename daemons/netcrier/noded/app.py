@@ -288,7 +288,7 @@ class App:
         pin = self.listener.pin
         assert pin
         point("node: before journal commit")
-        busy = self.journal.commit(batch, master_id(pin.signing_key), pin.trust, handled)
+        busy = self.journal.commit(batch, self.listener.master, pin.trust, handled)
         point("node: after journal commit")
         written = self._message_log.catch_up()
         point("node: after log write")

@@ -205,19 +205,30 @@ class Pump:
     def flush(self) -> None:
         """Carry out events, do what is due, send what is to be sent, set the timer anew."""
         self._settle()
-        due = self._machine.timer
-        if due is not None and due <= (now := self._loop.time()):
+        at = self._machine.timer
+        if at is not None and at <= (now := self._loop.time()):
             self._machine.handle_timer(now, clock_us())
             self._settle()
+            at = self._machine.timer
         for datagram in self._machine.datagrams_to_send():
             to = Audience.ALL if datagram.to is None else datagram.to
             for address in self._ways(to) if isinstance(to, Audience) else (to,):
                 self._port.send(datagram.data, address)
                 self.sent += 1
+        if at is not None:
+            self._arm(at)
+
+    def _arm(self, at: float) -> None:
+        """Look again by then. A look that comes too early changes nothing and is cheaper than a timer for each turn."""
         if self._timer:
+            if self._timer.when() <= at:
+                return
             self._timer.cancel()
-        at = self._machine.timer
-        self._timer = None if at is None else self._loop.call_at(at, self.flush)
+        self._timer = self._loop.call_at(at, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        self.flush()
 
     def close(self) -> None:
         """Stop; the port stays open."""

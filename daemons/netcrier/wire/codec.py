@@ -51,15 +51,16 @@ class Reader:
 
     def count(self, most: int) -> int:
         """A one-byte count of items, at most `most`."""
-        number = self.uint(1)
-        if number > most:
-            raise DecodeError("malformed", f"{number} items where at most {most} go")
-        return number
+        return at_most(self.uint(1), most)
 
     def text(self, most: int) -> str:
         """UTF-8 behind a one-byte count."""
+        return self.utf8(at_most(self.uint(1), most))
+
+    def utf8(self, size: int) -> str:
+        """UTF-8 of `size` bytes."""
         try:
-            return self.counted(most).decode()
+            return self.take(size).decode()
         except UnicodeDecodeError:
             raise DecodeError("malformed", "not UTF-8") from None
 
@@ -71,6 +72,13 @@ class Reader:
         """Fails unless everything was taken."""
         if self._at != len(self._data):
             raise DecodeError("trailing", f"{len(self._data) - self._at} bytes")
+
+
+def at_most(number: int, most: int) -> int:
+    """A count of items, where it is within the limit; else `malformed`."""
+    if number > most:
+        raise DecodeError("malformed", f"{number} items where at most {most} go")
+    return number
 
 
 class Writer:
@@ -90,6 +98,11 @@ class Writer:
     def uint(self, value: int, size: int) -> Writer:
         """A big-endian integer of `size` bytes."""
         self._parts.append(value.to_bytes(size, "big"))
+        return self
+
+    def fields(self, layout: Struct, *values: int | bytes) -> Writer:
+        """Several fixed fields at once, the inverse of `Reader.fields`."""
+        self._parts.append(layout.pack(*values))
         return self
 
     def counted(self, data: bytes, most: int, width: int = 1) -> Writer:

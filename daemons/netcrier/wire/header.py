@@ -110,7 +110,8 @@ def up_key(
 
 def up_front(header: UpHeader) -> bytes:
     """The clear front of an upward datagram."""
-    return bytes(Writer().put(front(header.kind, header.group)).put(header.node, PEER_ID_SIZE).uint(header.boot, 4))
+    assert len(header.node) == PEER_ID_SIZE
+    return front(header.kind, header.group) + header.node + header.boot.to_bytes(4, "big")
 
 
 def seal_up(header: UpHeader, key: SealKey, plaintext: bytes) -> bytes:

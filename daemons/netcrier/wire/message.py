@@ -15,7 +15,7 @@ import msgspec
 from netcrier.errors import DecodeError
 from netcrier.ids import LANES, MessageId
 from netcrier.wire.block import check_size
-from netcrier.wire.codec import Reader
+from netcrier.wire.codec import Reader, at_most
 from netcrier.wire.envelope import DIGEST_SIZE, Digest
 from netcrier.wire.limits import BODY_MAX, SELECTOR_MAX
 from netcrier.wire.signed import Head, read_head, split, write_head
@@ -23,8 +23,8 @@ from netcrier.wire.signed import Head, read_head, split, write_head
 ROOM: Final = 1056
 """Bytes of body and selector together that one datagram carries."""
 
-_FIXED: Final = Struct(">BQIQQIH")
-"""From the lane to the number of blocks."""
+_FIXED: Final = Struct(">BQIQQIHB")
+"""From the lane to the length of the selector."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -63,8 +63,8 @@ def decode_message(plaintext: bytes) -> Message:
     """The message of a signed plaintext; the signature is verified elsewhere."""
     reader = Reader(split(plaintext)[0])
     head = read_head(reader)
-    lane, sequence, window_us, sent_us, ttl_ms, size, blocks = reader.fields(_FIXED)
-    selector = reader.text(SELECTOR_MAX)
+    lane, sequence, window_us, sent_us, ttl_ms, size, blocks, length = reader.fields(_FIXED)
+    selector = reader.utf8(at_most(length, SELECTOR_MAX)) if length else ""
     if lane not in LANES or not sequence:
         raise DecodeError("malformed", "message")
     if blocks:

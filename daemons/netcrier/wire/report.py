@@ -9,12 +9,13 @@ REQUEST  counter 8, term 4, lane 1, ranges 1+n*(first 8, count 2)
 from __future__ import annotations
 
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 import msgspec
 
 from netcrier.errors import DecodeError
-from netcrier.wire.codec import Reader, Writer
+from netcrier.wire.codec import Reader, Writer, at_most
 from netcrier.wire.envelope import DIGEST_SIZE, Digest
 from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX, OUTCOMES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
 
@@ -44,6 +45,12 @@ class Told(IntEnum):
 
 
 _TOLD: Final = frozenset(map(int, Told))
+_REPORT: Final = Struct(">QQIIB")
+"""From the counter to the number of lanes."""
+_LANE: Final = Struct(f">BIQQ{DIGEST_SIZE}sB")
+"""From the lane to the number of extras."""
+_EXTRA: Final = Struct(f">Q{DIGEST_SIZE}s")
+_OUTCOME: Final = Struct(">BQBH")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -81,41 +88,41 @@ class Request(msgspec.Struct, frozen=True):
 
 def encode_report(report: Report) -> bytes:
     """The plaintext to seal."""
-    writer = (
-        Writer().uint(report.counter, 8).uint(report.beacon_counter, 8).uint(report.held_us, 4).uint(report.drops, 4)
+    writer = Writer().fields(
+        _REPORT, report.counter, report.beacon_counter, report.held_us, report.drops, len(report.lanes)
     )
-    writer.uint(len(report.lanes), 1)
     for lane in report.lanes:
-        writer.uint(lane.lane, 1).uint(lane.term, 4).uint(lane.received, 8).uint(lane.delivered, 8)
-        writer.put(lane.chain, DIGEST_SIZE).uint(len(lane.extras), 1)
+        writer.fields(_LANE, lane.lane, lane.term, lane.received, lane.delivered, lane.chain, len(lane.extras))
         for sequence, digest in lane.extras:
-            writer.uint(sequence, 8).put(digest, DIGEST_SIZE)
+            writer.fields(_EXTRA, sequence, digest)
     writer.uint(len(report.outcomes), 1)
     for outcome in report.outcomes:
-        writer.uint(outcome.lane, 1).uint(outcome.sequence, 8).uint(outcome.told, 1).uint(outcome.code, 2)
+        writer.fields(_OUTCOME, outcome.lane, outcome.sequence, outcome.told, outcome.code)
     return bytes(writer)
 
 
 def _read_outcome(reader: Reader) -> Outcome:
-    lane, sequence, told, code = reader.uint(1), reader.uint(8), reader.uint(1), reader.uint(2)
+    lane, sequence, told, code = reader.fields(_OUTCOME)
     if told not in _TOLD:
         raise DecodeError("malformed", f"outcome {told}")
     return Outcome(lane, sequence, Told(told), code)
 
 
 def _read_lane(reader: Reader) -> LaneReport:
-    lane, term, received, delivered = reader.uint(1), reader.uint(4), reader.uint(8), reader.uint(8)
-    chain = Digest(reader.take(DIGEST_SIZE))
-    extras = tuple((reader.uint(8), Digest(reader.take(DIGEST_SIZE))) for _ in range(reader.count(EXTRAS_MAX)))
-    return LaneReport(lane, term, received, delivered, chain, extras)
+    lane, term, received, delivered, chain, count = reader.fields(_LANE)
+    extras: list[tuple[int, Digest]] = []
+    for _ in range(at_most(count, EXTRAS_MAX)):
+        sequence, digest = reader.fields(_EXTRA)
+        extras.append((sequence, digest))
+    return LaneReport(lane, term, received, delivered, chain, tuple(extras))
 
 
 def decode_report(plaintext: bytes) -> Report:
     """The inverse of `encode_report`."""
     reader = Reader(plaintext)
-    counter, beacon_counter, held_us, drops = reader.uint(8), reader.uint(8), reader.uint(4), reader.uint(4)
-    lanes = tuple(_read_lane(reader) for _ in range(reader.count(LANES_MAX)))
-    outcomes = tuple(_read_outcome(reader) for _ in range(reader.count(OUTCOMES_MAX)))
+    counter, beacon_counter, held_us, drops, count = reader.fields(_REPORT)
+    lanes = tuple([_read_lane(reader) for _ in range(at_most(count, LANES_MAX))])
+    outcomes = tuple([_read_outcome(reader) for _ in range(reader.count(OUTCOMES_MAX))])
     reader.end()
     return Report(counter, lanes, beacon_counter, held_us, drops, outcomes)
 

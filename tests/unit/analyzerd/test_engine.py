@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import communityid
 import msgspec
 import pytest
 from netcrier.analyzerd import engine
 from netcrier.analyzerd.engine import kernel as compiled
+
+from tests.community import community_id
 
 from . import frames
 from .conftest import Analyse
@@ -42,6 +43,7 @@ def exchange() -> list[tuple[int, bytes]]:
         (5 * SECOND, frames.tcp(CLIENT, 4002, SERVER, 80, SYN, 100)),
         (6 * SECOND, frames.tcp("2001:db8::5", 4003, "2001:db8::6", 80, SYN, 100)),
         (7 * SECOND, frames.ethernet(frames.ip(CLIENT, SERVER, 103, b"a PIM hello, say"))),
+        (7 * SECOND, frames.ethernet(frames.ip(CLIENT, SERVER, 132, bytes(20)))),
     ]
 
 
@@ -51,7 +53,7 @@ def test_a_line_is_what_msgspec_would_write(analyse: Analyse) -> None:
         kernel.packet(frame, time)
     kernel.flush()
     lines = kernel.take().splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
         record = msgspec.json.decode(line)
         for name in {"ts", "duration", "first_payload", "last_payload", "orig_rtt", "resp_rtt"} & record.keys():
@@ -60,17 +62,9 @@ def test_a_line_is_what_msgspec_would_write(analyse: Analyse) -> None:
 
 
 def test_community_id_is_the_packages(analyse: Analyse) -> None:
-    calculator = communityid.CommunityID()
-    for record in analyse(exchange()):
-        protocol = record["ip_proto"]
-        ends = (record["id.orig_h"], record["id.resp_h"])
-        if protocol in (6, 17):
-            tuple_ = communityid.FlowTuple(protocol, *ends, record["id.orig_p"], record["id.resp_p"])
-        elif protocol == 1:
-            tuple_ = communityid.FlowTuple.make_icmp(*ends, record["id.orig_p"], record["id.resp_p"])
-        else:
-            tuple_ = communityid.FlowTuple(protocol, *ends)
-        assert record["community_id"] == calculator.calc(tuple_), record
+    records = analyse(exchange())
+    assert {record["ip_proto"] for record in records} == {1, 6, 17, 103, 132}
+    assert [record.get("community_id") for record in records] == [community_id(record) for record in records]
 
 
 def test_uids_differ_and_are_zeeks_form(analyse: Analyse) -> None:
@@ -126,15 +120,6 @@ def test_the_balance_holds() -> None:
     counters = kernel.counters
     assert counters["received"] == 5 == counters["analysed"] + counters["not_ip"] + counters["undecodable"]
     assert counters["undecodable"] == 2
-
-
-def test_fragments_are_put_together_in_any_order(analyse: Analyse) -> None:
-    whole = frames.udp(CLIENT, 4000, SERVER, 53, bytes(range(200)))[34:]
-    parts = [(0x2000, whole[:64]), (0x2000 | 8, whole[64:128]), (16, whole[128:])]
-    frames_ = [frames.ethernet(frames.ip(CLIENT, SERVER, 17, data, fragment=field)) for field, data in parts]
-    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0, 0), (1, 1, 0, 2)):
-        records = analyse([(SECOND + i, frames_[part]) for i, part in enumerate(order)])
-        assert [(r["orig_pkts"], r["orig_ip_bytes"], r["history"]) for r in records] == [(1, 228, "D")]
 
 
 def test_a_tunnel_gives_the_outer_and_the_inner_conversation(analyse: Analyse) -> None:

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from netcrier.analyzerd import engine
 
 from . import frames
 from .conftest import Analyse
@@ -92,3 +93,36 @@ def test_a_mobile_node_is_known_by_its_home_address(analyse: Analyse) -> None:
     frame = frames.ethernet(frames.ip("fd00::1", "fd00::2", 60, option + segment))
     (record,) = analyse([(SECOND, frame)])
     assert (record["id.orig_h"], record["history"]) == (home, "D")
+
+
+def routed(kind: int, addresses: bytes) -> bytes:
+    """A frame for fd00::2 with a routing header."""
+    segment = frames.udp("fd00::2", 9999, "fd00::1", 4000, b"x")[54:]
+    header = bytes([17, len(addresses) // 8, kind, 1]) + bytes(4) + addresses
+    return frames.ethernet(frames.ip("fd00::2", "fd00::1", 43, header + segment))
+
+
+def test_packets_to_a_mobile_node_pair_with_its_own(analyse: Analyse) -> None:
+    home = "2001:db8::77"
+    segment = frames.udp(home, 4000, "fd00::2", 9999, b"x")[54:]
+    option = b"\x11\2" + b"\1\2\0\0" + b"\xc9\x10" + ip_address(home).packed
+    own = frames.ethernet(frames.ip("fd00::1", "fd00::2", 60, option + segment))
+    (record,) = analyse(
+        [(SECOND, own), (SECOND + 1, routed(2, ip_address(home).packed))], checksums=engine.Checksums.IGNORE
+    )
+    assert (record["id.orig_h"], record["orig_pkts"], record["resp_pkts"]) == (home, 1, 1)
+
+
+@pytest.mark.parametrize(("kind", "addresses", "told"), [(0, 1, True), (0, 2, True), (2, 1, True), (2, 2, False)])
+def test_the_last_address_of_a_route_is_where_the_packet_goes(
+    analyse: Analyse, kind: int, addresses: int, told: bool
+) -> None:
+    last = ip_address("2001:db8::9").packed
+    frame = routed(kind, bytes(16) * (addresses - 1) + last)
+    (record,) = analyse([(SECOND, frame)], checksums=engine.Checksums.IGNORE)
+    assert (record["id.resp_h"] == "2001:db8::9") is told
+
+
+def test_a_route_of_half_an_address_is_not_believed(analyse: Analyse) -> None:
+    (record,) = analyse([(SECOND, routed(0, bytes(24)))], checksums=engine.Checksums.IGNORE)
+    assert record["id.resp_h"] == "fd00::1"

@@ -46,7 +46,7 @@ cdef int frame(Kernel self, int link, Py_ssize_t at, Packet* p) except -1 nogil:
             return odd_frame(self, NULL_SHORT)
         family = four(self, at)
         if family & 0xFFFF0000U:
-            family = (family >> 24) | ((family >> 8) & 0xFF00)
+            family = (family >> 24) | ((family >> 8) & 0xFF00) | ((family << 8) & 0xFF0000U) | (family << 24)
         if family == 2 or family == 10 or family == 24 or family == 28 or family == 30:
             return ip(self, at + 4, p)
         return NOT_IP

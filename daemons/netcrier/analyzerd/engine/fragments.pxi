@@ -10,10 +10,10 @@ cdef int take_fragment(
     """One fragment; `field` has IPv4's bits: 0x2000 more fragments, 0x4000 do not fragment."""
     cdef Datagram* d
     cdef Py_ssize_t base, i
-    cdef int place
+    cdef int place, fate
     if offset + size > 65535 or header > FRAGMENT_HEADER:
         return BROKEN
-    if size == 0 or self.reassembled:
+    if size == 0 or self.reassembled >= DATAGRAMS_DEEP:
         return BROKEN
     place = find_datagram(self, p, ident, protocol)
     d = &self.datagrams[place]
@@ -32,10 +32,12 @@ cdef int take_fragment(
         give_up(self, d)
         return BROKEN
     d.packets += 1
-    if d.total == 0 or d.parts != 1 or d.start[0] != 0 or d.end[0] < d.total or d.header == 0:
+    if d.total == 0 or d.start[0] != 0 or d.end[0] < d.total:
         return FOLLOWED
+    d.version, d.begun = 0, NEVER  # nobody's, and not to be given up, while it is looked at
+    fate = whole_datagram(self, p, base, d.header, d.end[0], d.protocol)
     d.used = False
-    return whole_datagram(self, p, base, d.header, d.total, d.protocol)
+    return fate
 
 cdef int fragment_oddities(
     Kernel self, const Datagram* d, const Packet* p, Py_ssize_t header, Py_ssize_t upper, Py_ssize_t size, uint32_t field,
@@ -142,16 +144,21 @@ cdef int whole_datagram(
     """Analyse a datagram that has become whole, from our buffer instead of the capture."""
     cdef int fate
     cdef Py_ssize_t limit = self.limit, reach = self.reach
-    p.ip_bytes = header + size - (8 if p.version == 6 else 0)
+    p.ip_bytes = header + size
     p.protocol = protocol
-    swap_octets(self)
-    self.reassembled = True
+    if self.reassembled == 0:
+        swap_octets(self)
+    self.reassembled += 1
     self.limit = self.reach = base + size
     try:
-        fate = transport(self, base, base + size, p)
+        if p.version == 6:
+            fate = chain(self, base - header, base, base + size, protocol, p)
+        else:
+            fate = transport(self, base, base + size, p)
     finally:
-        swap_octets(self)
-        self.reassembled = False
+        self.reassembled -= 1
+        if self.reassembled == 0:
+            swap_octets(self)
         self.limit = limit
         self.reach = reach
     return fate

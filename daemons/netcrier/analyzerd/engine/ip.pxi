@@ -54,9 +54,7 @@ cdef int ip4(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     return transport(self, at + header, at + total, p)
 
 cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
-    cdef Py_ssize_t total = 40 + two(self, at + 4), here = at + 40, end, size
-    cdef int kind = self.octets[at + 6], layer
-    cdef uint32_t fragment
+    cdef Py_ssize_t total = 40 + two(self, at + 4)
     p.ip_bytes = total
     if total > self.reach - at:
         return odd_frame(self, SHORT_IP_LENGTH)
@@ -66,7 +64,13 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     p.src_lo = eight(self, at + 16)
     p.dst_hi = eight(self, at + 24)
     p.dst_lo = eight(self, at + 32)
-    end = at + total
+    return chain(self, at, at + 40, at + total, self.octets[at + 6], p)
+
+cdef int chain(Kernel self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int kind, Packet* p) except -1 nogil:
+    """IPv6's further headers, from the one at `here` on, which is of `kind`; the packet is from `at` to `end`."""
+    cdef Py_ssize_t size
+    cdef int layer
+    cdef uint32_t fragment
     for layer in range(LAYERS):
         if kind == 0 or kind == ROUTING or kind == DESTINATION or kind == AH:
             if end - here < 8 or self.limit - here < 8:
@@ -76,9 +80,8 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
                 return odd_frame(self, IP_HEADER if size > end - here else SHORT_IP_INNER)
             if kind == DESTINATION:
                 home_address(self, here + 2, here + size, p)
-            if kind == ROUTING and self.octets[here + 2] == 0 and self.octets[here + 3] and size >= 24:
-                p.dst_hi = eight(self, here + size - 16)  # where it goes in the end (RFC 2460)
-                p.dst_lo = eight(self, here + size - 8)
+            elif kind == ROUTING:
+                last_address(self, here, size, p)
             kind = self.octets[here]
             here += size
         elif kind == FRAGMENT:
@@ -87,13 +90,15 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
             kind = self.octets[here]
             fragment = two(self, here + 2)
             if fragment & 0xFFF9:
-                if total <= self.limit - at:
+                if end <= self.limit:
                     return take_fragment(self, p, at, here - at, here + 8, end - here - 8, fragment & 0xFFF8, (fragment & 1) << 13,
                         four(self, here + 4), kind,
                     )
                 odd_packet(self, SHORT_FRAGMENT, p)
                 if fragment & 0xFFF8:
                     return BROKEN
+            elif end <= self.limit:
+                p.ip_bytes -= 8  # put together from this one part, which leaves its header out
             here += 8
         else:
             break
@@ -104,6 +109,14 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
                 odd_packet(self, BAD_MH, p)
         return NOT_IP
     return transport(self, here, end, p)
+
+cdef int last_address(Kernel self, Py_ssize_t at, Py_ssize_t size, Packet* p) except -1 nogil:
+    """Where the packet goes in the end: of type 0 the last of the list (RFC 2460), of type 2 a mobile node's own (RFC 6275)."""
+    cdef int kind = self.octets[at + 2]
+    if self.octets[at + 3] and ((kind == 0 and size >= 24 and size & 15 == 8) or (kind == 2 and size == 24)):
+        p.dst_hi = eight(self, at + size - 16)
+        p.dst_lo = eight(self, at + size - 8)
+    return 0
 
 cdef int home_address(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
     """A mobile node's own address (RFC 6275), among destination options: it is the source that the ends mean."""

@@ -31,6 +31,7 @@ cdef enum:
     FRAGMENT_LEAST = 64             # a smaller fragment but the last is odd
     FRAGMENT_MOST = 64000           # a longer datagram is odd
     DATAGRAMS = 64                  # put together from fragments at one time
+    DATAGRAMS_DEEP = 16             # put together from fragments inside one another
     PARTS = 64                      # ranges of one datagram
     FRAGMENT_HEADER = 512           # room for the header before a datagram's payload
     FRAGMENT_ROOM = 66048           # FRAGMENT_HEADER + 65535, rounded up
@@ -116,8 +117,8 @@ cdef class Kernel:
     cdef int64_t now, turned, tick, attempt, linger, half_close, short_idle, tcp_idle, icmp_idle, fragment_idle
     cdef int64_t interim
     cdef Py_ssize_t limit, reach, post_at
-    cdef int checksums, depth, deepest
-    cdef bint iso, streaming, reassembled, big, unchecked
+    cdef int checksums, depth, deepest, reassembled
+    cdef bint iso, streaming, big, unchecked
     cdef uint32_t hardware_vlan, interface_count
     cdef int[INTERFACES] interface_link
     cdef uint64_t[INTERFACES] interface_resolution

@@ -44,9 +44,10 @@ cdef int write_line(Kernel self, uint32_t slot, bint partial) noexcept nogil:
         uid_text(self, o, c.parent)
         text(o, b'"]')
     counted(o, b',"ip_proto":', c.protocol)
-    text(o, b',"community_id":"')
-    o.written += community(c, o.data + o.written)
-    text(o, b'"')
+    if c.protocol != SCTP:  # its ports belong to the id, and no conversation has them
+        text(o, b',"community_id":"')
+        o.written += community(c, o.data + o.written)
+        text(o, b'"')
     link_text(self, o, c)
     if c.protocol == TCP:
         tcp_text(o, c)

@@ -29,15 +29,18 @@ cdef enum:
     ICMP6 = 58
     NO_NEXT = 59
     DESTINATION = 60
+    SCTP = 132
     MOBILITY = 135
 
 cdef extern from *:
     """
     #define NETCRIER_NOWHERE 0xFFFFFFFFu
     #define NETCRIER_SECOND 1000000000LL
+    #define NETCRIER_NEVER 0x7FFFFFFFFFFFFFFFLL
     """
     const uint32_t NOWHERE "NETCRIER_NOWHERE"   # no slot
     const int64_t SECOND "NETCRIER_SECOND"      # in nanoseconds
+    const int64_t NEVER "NETCRIER_NEVER"        # a time that does not come
 
 cdef enum Checksums:
     COUNT_BAD = 0    # mark them in the history, analyse the packet

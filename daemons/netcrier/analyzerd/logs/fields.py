@@ -45,7 +45,7 @@ CONN = (
     Field("resp_ip_bytes", "count", "bytes by the IP headers"),
     Field("tunnel_parents", "set[string]", "uid of the tunnel in which it began"),
     Field("ip_proto", "count", "protocol number of the IP header"),
-    Field("community_id", "string", "Community ID, version 1, seed 0"),
+    Field("community_id", "string", "Community ID, version 1, seed 0; none of SCTP"),
     Field("orig_l2_addr", "string", "MAC address on the originator's side, at the first packet"),
     Field("resp_l2_addr", "string", "likewise of the responder's side"),
     Field("vlan", "count", "outer VLAN, at the first packet"),

@@ -5,13 +5,10 @@ Sequence numbers are unwrapped to plain integers, ranges are kept in lists, noth
 
 from __future__ import annotations
 
-from typing import Any
-
 from netcrier.analyzerd.ports import TCP_SERVERS, UDP_SERVERS
 
 from .endpoint import ACK, FIN, RST, SYN, End, near
 from .packets import Packet
-from .records import record_of
 
 SECOND = 1_000_000_000
 ATTEMPT = LINGER = 5 * SECOND
@@ -29,7 +26,8 @@ class Conversation:
         self.orig, self.resp = End(p.source, p.sport), End(p.target, p.dport)
         self.history = ""
         self.missed = 0
-        self.partial = self.deferred = False
+        self.partial = self.deferred = self.no_tunnel = False
+        self.vlans = p.vlans
         self.ends: int | None = None
         self.half: int | None = None
         if _flips(p):
@@ -70,6 +68,11 @@ class Conversation:
         own = (p.source, p.sport) == (self.orig.address, self.orig.port)
         return (self.orig, self.resp) if own else (self.resp, self.orig)
 
+    def too_deep(self) -> None:
+        """A tunnel in it is not followed."""
+        if "X" not in self.history:
+            self.history += "X"
+
     def letter(self, end: End, code: str) -> None:
         self.history += code if end is self.orig else code.lower()
 
@@ -90,6 +93,8 @@ class Conversation:
     def take(self, p: Packet) -> None:
         """One packet of this conversation."""
         end, other = self.sides(p)
+        if p.headless:
+            return
         if p.protocol == 6:
             self._tcp(end, other, p)
             end, _ = self.sides(p)
@@ -280,23 +285,8 @@ def _flips(p: Packet) -> bool:
         return False
     if p.protocol == 17:
         return p.sport in UDP_SERVERS and p.dport not in UDP_SERVERS
+    if p.headless:
+        return p.sport in TCP_SERVERS and p.dport not in TCP_SERVERS
     if p.flags & SYN:
         return bool(p.flags & ACK)
     return p.sport in TCP_SERVERS and (p.dport not in TCP_SERVERS or p.sport < p.dport)
-
-
-def follow(packets: list[Packet]) -> list[dict[str, Any]]:
-    """The records of a sequence of packets."""
-    held: dict[Any, Conversation] = {}
-    records = []
-    for p in packets:
-        ends = [(p.source, p.sport), (p.target, p.dport)]
-        key = (p.protocol, p.paired, *(sorted(ends) if p.paired else ends))
-        known = held.get(key)
-        if known and (known.due() <= p.time or (p.protocol == 6 and known.reused(p))):
-            records.append(record_of(held.pop(key)))
-            known = None
-        if not known:
-            known = held[key] = Conversation(p)
-        known.take(p)
-    return records + [record_of(one) for one in held.values()]

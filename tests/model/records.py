@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ def record_of(c: Conversation) -> dict[str, Any]:
     }
     if c.history:
         row["history"] = c.history
+    tags = list(dropwhile(lambda vlan: not vlan, c.vlans))
+    if tags:
+        row["vlan"] = tags[0]
+    if tags[1:] and tags[-1]:
+        row["inner_vlan"] = tags[-1]
     if c.last > c.first:
         row["duration"] = round((c.last - c.first) / SECOND, 6)
         row["orig_bytes"] = o.size(r) if c.protocol == 6 else o.payload

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from netcrier.analyzerd import engine
 
-from tests.model.conversations import follow
-from tests.model.packets import NotModelled, decode
+from tests.captures import SHARED, TRACES, TRAFFIC, Frame, read
+from tests.community import community_id
+from tests.model.walk import Walk
 from tests.unit.analyzerd import frames
 
-SHARED = Path(os.environ.get("NETCRIER_SHARED", Path(__file__).resolve().parents[3] / "shared"))
-TRACES = sorted((SHARED / "goldens/traces").glob("*.pcap")) if SHARED.is_dir() else []
 OURS = [
     "id.orig_h",
     "id.orig_p",
@@ -35,59 +32,64 @@ OURS = [
     "duration",
     "orig_bytes",
     "resp_bytes",
+    "vlan",
+    "inner_vlan",
 ]
-Frame = tuple[int, bytes, int]
+"""What the model knows of a record."""
+
+Row = dict[str, Any]
 
 
-def by_engine(packets: list[Frame]) -> list[dict[str, Any]]:
-    """What the engine says, reduced to what the model knows."""
-    kernel = engine.new_kernel(checksums=engine.Checksums.IGNORE, most=10_000)
-    for time, frame, wire in packets:
-        kernel.packet(frame, time, wire=wire)
+def records(captured: list[Frame]) -> list[Row]:
+    """What the engine says."""
+    kernel = engine.new_kernel(checksums=engine.Checksums.IGNORE, most=100_000, logs=("conn",))
+    for time, frame, wire, link in captured:
+        kernel.packet(frame, time, wire=wire, link=link)
     kernel.flush()
-    rows = [json.loads(line) for line in kernel.take().splitlines()]
-    return [{name: row[name] for name in OURS if name in row} for row in rows]
+    return [json.loads(line) for line in kernel.take().splitlines()]
 
 
-def by_model(packets: list[Frame]) -> list[dict[str, Any]]:
+def by_engine(captured: list[Frame]) -> list[Row]:
+    """The same, reduced to what the model knows."""
+    return [{name: row[name] for name in OURS if name in row} for row in records(captured)]
+
+
+def by_model(captured: list[Frame]) -> list[Row]:
     """What the model says."""
-    decoded = [decode(*packet) for packet in packets]
-    return follow([packet for packet in decoded if packet])
+    model = Walk()
+    for time, frame, wire, link in captured:
+        model.frame(time, frame, wire, link)
+    return model.records()
 
 
-def in_order(rows: list[dict[str, Any]]) -> list[str]:
+def in_order(rows: list[Row]) -> list[str]:
     """Comparable: the order in which records are written is not the point."""
     return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
-def read(path: Path) -> list[Frame]:
-    """Frames of an Ethernet pcap file of either byte order, by plain means."""
-    data = path.read_bytes()
-    order = "<" if data[:1] in (b"\xd4", b"\x4d") else ">"
-    unit = 1 if b"\x3c" in data[1:3] else 1000
-    if struct.unpack_from(f"{order}I", data, 20)[0] & 0xFFFF != 1:
-        raise NotModelled("not Ethernet")
-    at, found = 24, []
-    while at + 16 <= len(data):
-        seconds, rest, have, wire = struct.unpack_from(f"{order}IIII", data, at)
-        found.append((seconds * frames.SECOND + rest * unit, data[at + 16 : at + 16 + have], wire))
-        at += 16 + have
-    return found
+def agree(captured: list[Frame]) -> list[Row]:
+    """Hold the one against the other; the records."""
+    rows = by_model(captured)
+    assert in_order(by_engine(captured)) == in_order(rows)
+    return rows
 
 
 @pytest.mark.beside
 @pytest.mark.skipif(not TRACES, reason=f"no captures under {SHARED} (NETCRIER_SHARED names another folder)")
-def test_engine_and_model_agree_on_every_capture_that_the_model_knows() -> None:
+@pytest.mark.parametrize("path", [*TRACES, *TRAFFIC], ids=lambda path: path.name)
+def test_engine_and_model_agree_on_every_capture(path: Path) -> None:
+    assert agree(read(path))
+
+
+@pytest.mark.beside
+@pytest.mark.skipif(not TRACES, reason=f"no captures under {SHARED} (NETCRIER_SHARED names another folder)")
+def test_community_ids_in_every_capture_are_the_packages() -> None:
     compared = 0
-    for path in TRACES:
-        try:
-            packets = read(path)
-            expected = by_model(packets)
-        except NotModelled:
-            continue
-        assert in_order(by_engine(packets)) == in_order(expected), path.name
-        compared += 1
-    assert compared >= 20
+    for path in (*TRACES, *TRAFFIC):
+        for row in records(read(path)):
+            assert row.get("community_id") == community_id(row), path.name
+            compared += 1
+    assert compared >= 9000
 
 
 SEGMENT = st.tuples(
@@ -136,14 +138,14 @@ FLIPPED = [(False, 0, 0, 0, 0, 0, 0)] * 10
 @settings(max_examples=500, deadline=None)
 @given(st.lists(SEGMENT, max_size=14), st.sampled_from([0, 1000, 2**32 - 8]), st.sampled_from([80, 5000]))
 def test_engine_and_model_agree_on_random_tcp(script: list[Any], base: int, port: int) -> None:
-    time, packets = frames.SECOND, []
+    time, captured = frames.SECOND, list[Frame]()
     for from_client, flags, seq, ack, size, pause, window in script:
         time += pause
         ends = (frames.CLIENT, 4000, frames.SERVER, port)
         ends = ends if from_client else (*ends[2:], *ends[:2])
         frame = frames.tcp(*ends, flags, base + seq, base + ack, bytes(size), window)
-        packets.append((time, frame, len(frame)))
-    assert in_order(by_engine(packets)) == in_order(by_model(packets))
+        captured.append((time, frame, len(frame), 1))
+    agree(captured)
 
 
 DATAGRAM = st.tuples(
@@ -154,7 +156,7 @@ DATAGRAM = st.tuples(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(DATAGRAM, max_size=20))
 def test_engine_and_model_agree_on_random_udp_and_icmp(script: list[Any]) -> None:
-    time, packets = frames.SECOND, []
+    time, captured = frames.SECOND, list[Frame]()
     for forth, kind, size, pause in script:
         time += pause
         a, b = (frames.CLIENT, frames.SERVER) if forth else (frames.SERVER, frames.CLIENT)
@@ -163,5 +165,5 @@ def test_engine_and_model_agree_on_random_udp_and_icmp(script: list[Any]) -> Non
             frame = frames.udp(a, ports[not forth], b, ports[forth], bytes(size))
         else:
             frame = frames.icmp(a, b, (8 if forth else 0) if kind == 2 else 3, 1, bytes(size))
-        packets.append((time, frame, len(frame)))
-    assert in_order(by_engine(packets)) == in_order(by_model(packets))
+        captured.append((time, frame, len(frame), 1))
+    agree(captured)

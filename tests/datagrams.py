@@ -32,10 +32,11 @@ from netcrier.wire.question import Answer, Question, encode_answer, encode_quest
 from netcrier.wire.rekey import Rekey, Renew, encode_rekey, encode_renew
 from netcrier.wire.report import LaneReport, Outcome, Report, Request, Told, encode_report, encode_request
 from netcrier.wire.signed import Head, signed
-from netcrier.wire.skip import Cause, Skip, encode_skip
+from netcrier.wire.skip import ANY_NODE, Cause, Skip, encode_skip
 from netcrier.wire.solicit import Solicit, encode_solicit
 from netcrier.wire.tally import Tally, encode_tally
 from netcrier.wire.token import Token, encode_token
+from netcrier.wire.turn import Stand, Turn, encode_turn
 
 GROUP: Final = GroupId(bytes(range(8)))
 EPOCH: Final = 7
@@ -89,6 +90,8 @@ OUTCOMES: Final = replace(
     REPORT, outcomes=(Outcome(0, 1277, Told.REFUSED, 1), Outcome(1, 6, Told.HANDLED, 3), Outcome(0, 900, Told.GAP, 299))
 )
 SKIP: Final = Skip(HEAD, 0, 1281, 3, Cause.NOT_FOR_YOU, 16, CHAIN)
+EARLIER_SKIP: Final = replace(SKIP, cause=Cause.NO_LONGER_KEPT, index=ANY_NODE, earlier=1)
+TURN: Final = Turn(HEAD, 0, 1, 1284, 1290, 2, (Stand(16, NODE_BOOT, 1284), Stand(4, 1, 2**40)))
 HEARD: Final = Heard(HEAD, (Entry(16, NODE_BOOT, 5), Entry(4, 1, 2**40)))
 REQUEST: Final = Request(6, 2, 0, ((1281, 1), (1283, 2)))
 REKEY: Final = Rekey(2, 3, ((EPOCH, GROUP_SECRET), (8, bytes([8]) * 32)))
@@ -164,6 +167,21 @@ def heard_plaintext() -> bytes:
 def heard() -> bytes:
     """HEARD, signed and sealed."""
     return seal_down(Kind.HEARD, GROUP, EPOCH, SEAL, heard_plaintext())
+
+
+def earlier_skip() -> bytes:
+    """SKIP of numbers of an earlier term, signed and sealed."""
+    return seal_down(Kind.SKIP, GROUP, EPOCH, SEAL, signed(Kind.SKIP, GROUP, encode_skip(EARLIER_SKIP), SIGNER))
+
+
+def turn_plaintext() -> bytes:
+    """TURN, signed."""
+    return signed(Kind.TURN, GROUP, encode_turn(TURN), SIGNER)
+
+
+def turn() -> bytes:
+    """TURN, signed and sealed."""
+    return seal_down(Kind.TURN, GROUP, EPOCH, SEAL, turn_plaintext())
 
 
 def asker() -> tuple[Asker, bytes]:
@@ -270,6 +288,7 @@ BUILDERS: Final = {
     Kind.FRAGMENT: fragment,
     Kind.PARITY: parity,
     Kind.HEARD: heard,
+    Kind.TURN: turn,
     Kind.WELCOME: welcome,
     Kind.HELLO: hello,
     Kind.REPORT: report,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 from netcrier.core.composer import Composed
 from netcrier.core.conditions import Condition
-from netcrier.core.delivery import Receipt
+from netcrier.core.delivery import Delivery, Receipt
 from netcrier.core.events import (
     Address,
     Asked,
@@ -124,7 +124,7 @@ class Node:
             self.listener.committed(batch, now)
             self.lanes = self.listener.inbox.lanes
             for lane in batch.lanes:
-                self.listener.delivered(lane.lane, lane.mark, now)
+                self.listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
 
 
 class Network:
@@ -159,6 +159,8 @@ class Network:
         self.keys = GroupKeys(1, self.chance.randbytes(32), is_open)
         self.term, self.boot = 1, 0
         self.lanes = [OutLane(lane) for lane in LANES]
+        self.past: dict[int, list[OutLane]] = {}
+        self.unknown: list[tuple[int, int, int]] = []
         self.start_master()
         self.nodes = [Node(number, self.chance, parity[1] if number % 2 else None) for number in range(nodes)]
         self.sent: list[bytes] = []
@@ -175,11 +177,23 @@ class Network:
         self.boot += 1
         me = Identity(self.group, "lab", self.signer, self.agreement, self.term, self.boot, 12346)
         keyring = Keyring(self.keys, self.key_limit)
-        self.master = Speaker(me, keyring, self.lanes, self.shelf, self.chance.randbytes, self.parity[0])
+        self.master = Speaker(
+            me, keyring, self.lanes, self.shelf, self.chance.randbytes, self.parity[0],
+            past=self.past, unknown=self.unknown,
+        )  # fmt: skip
         for row in self.rows.values():
             self.master.enlist(row)
         for identity, condition in self.conditions.items():
             self.master.conditions.put(identity, condition, self.now, self.now_us)
+
+    def begin_term(self, term: int) -> None:
+        """Another master takes over with all that this one has."""
+        before = list(self.master.deliveries)
+        self.past[self.term] = self.lanes
+        self.term, self.lanes = term, [OutLane(lane) for lane in LANES]
+        self.start_master()
+        for old in before:
+            self.master.restore(Delivery(old.message, old.states, old.sent_at, dict(old.states)), self.now)
 
     @property
     def now_us(self) -> int:

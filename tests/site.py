@@ -147,9 +147,9 @@ class Site:
         assert isinstance(status, MasterStatus)
         return status
 
-    def broadcast(self, body: bytes, request: str = "") -> Sent:
+    def broadcast(self, body: bytes, request: str = "", ttl: float | None = None) -> Sent:
         """Send a message to all."""
-        sent = self.master.call("broadcast", BroadcastRequest(body=body, request=request or body.hex()))
+        sent = self.master.call("broadcast", BroadcastRequest(body=body, request=request or body.hex(), ttl=ttl))
         assert isinstance(sent, Sent)
         return sent
 

@@ -20,7 +20,7 @@ from netcrier.core.greeting import Self
 from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Lane
 from netcrier.core.listener import Listener
-from netcrier.ids import LANES, NodeId
+from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd.recovery import open_sound
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer, node_id
@@ -105,7 +105,7 @@ class Crowd:
         while (batch := listener.take_batch()) is not None:
             listener.committed(batch, now)
             for lane in batch.lanes:
-                listener.delivered(lane.lane, lane.mark, now)
+                listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
         for datagram in listener.datagrams_to_send():
             assert isinstance(datagram.to, tuple)
             self._own[number].sendto(datagram.data, datagram.to)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from netcrier.control.failures import ControlError
-from netcrier.control.types.master import BroadcastRequest, MasterStatus, NodeRequest, TokenRequest
+from netcrier.control.types.master import BroadcastRequest, MasterStatus, NodeRequest, ReceiptsRequest, TokenRequest
 from netcrier_ctl.lab import Lab
 
 from tests.links import only_ipv6
@@ -68,7 +68,7 @@ def stands(master: Daemon, standing: str) -> None:
 
 def texts(here: Site, host: str) -> list[Any]:
     """What the node has logged, in its order."""
-    return [line["text"] for line in here.nodes[host].lines()]
+    return [line.get("text") for line in here.nodes[host].lines()]
 
 
 def test_a_second_master_of_the_same_identity_is_silent_until_it_takes_over(tmp_path: Path) -> None:
@@ -245,3 +245,59 @@ def test_a_restart_in_place_speaks_at_once(tmp_path: Path) -> None:
             assert here.master_status().standing == "speaking"
         here.broadcast(b"at once")
         here.wait_received(1)
+
+
+def test_a_node_that_was_away_gets_the_old_term_from_the_new_master_and_who_has_it_is_known(tmp_path: Path) -> None:
+    with Lab(HOSTS) as lab:
+        here = started(lab, tmp_path)
+        here.nodes["node2"].stop()
+        big = b"big " * 5000
+        missed = [here.broadcast(body, f"missed {place}") for place, body in enumerate((b"four", big, b"six"))]
+        lost = here.broadcast(b"expires", "lost", ttl=0.5)
+        eventually(lambda: here.sequences("node1")[-1:] == [lost.sequence], "node1 has them")
+        here.master.stop()
+        spare = here.copy()
+        spare.call("master.takeover")
+        eventually(lambda: _speaks(spare, 2), "it speaks in term 2")
+        sent = spare.call("broadcast", BroadcastRequest(body=b"new term", request="new term"))
+        eventually(lambda: texts(here, "node1")[-1:] == ["new term"], "node1 goes on in the new term")
+        here.nodes["node2"].start()
+        eventually(lambda: "new term" in [line.get("text") for line in here.nodes["node2"].lines()], "node2 too")
+        lines = here.nodes["node2"].lines()
+        events = [(line["event"], line["term"], line["seq"], line["n"]) for line in lines]
+        assert events == [
+            *(("message", 1, number, number) for number in range(1, 7)), ("missed", 1, 7, 7), ("message", 2, 1, 8),
+        ]  # fmt: skip
+        assert [line["size"] for line in lines[3:6]] == [4, len(big), 3]
+
+        def states(message: str) -> dict[str, str]:
+            return {row.name: row.state for row in spare.call("receipts", ReceiptsRequest(message)).rows}
+
+        wanted = {"node1": "delivered", "node2": "delivered"}
+        for one in (*missed, sent):
+            eventually(lambda one=one: states(one.id) == wanted, f"#{one.id} is known: {states(one.id)}")  # type: ignore[misc]  # as in site.py
+        eventually(lambda: states(lost.id) == {"node1": "delivered", "node2": "missed"}, "and what expired")
+
+
+def test_what_the_copy_lacks_is_a_gap_to_a_node_that_lacks_it_too(tmp_path: Path) -> None:
+    with Lab(HOSTS) as lab:
+        here = started(lab, tmp_path)
+        shutil.copytree(here.master.state, tmp_path / "spare" / "state" / "masterd")
+        here.nodes["node2"].stop()
+        for number in range(4, 7):
+            here.broadcast(b"%d" % number, f"lost {number}")
+        eventually(lambda: here.sequences("node1") == [1, 2, 3, 4, 5, 6], "node1 has them")
+        here.master.kill()
+        spare = here.copy()
+        stands(spare, "standby")
+        spare.call("master.takeover")
+        eventually(lambda: _speaks(spare, 2), "it speaks in term 2")
+        here.nodes["node2"].start()
+        say(here, spare, "new term")
+        lines = here.nodes["node2"].lines()
+        assert [(line["event"], line["term"], line["seq"]) for line in lines[2:]] == [
+            ("message", 1, 3), ("gap", 1, 4), ("message", 2, 1),
+        ]  # fmt: skip
+        assert (lines[3]["last"], lines[3]["count"]) == (6, 3)
+        assert texts(here, "node1") == ["one", "two", "three", "4", "5", "6", "new term"]
+        assert "unknown to this store: nodes had messages up to #6" in " ".join(status(spare).warnings)

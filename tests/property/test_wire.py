@@ -87,6 +87,7 @@ from netcrier.wire.skip import ANY_NODE, Cause, Skip, decode_skip, encode_skip
 from netcrier.wire.solicit import Solicit, bitmaps, decode_solicit, encode_solicit
 from netcrier.wire.tally import open_tally, read_teller
 from netcrier.wire.token import Token, decode_token, encode_token
+from netcrier.wire.turn import Stand, Turn, decode_turn, encode_turn
 
 from tests import datagrams
 
@@ -130,6 +131,7 @@ DECODERS: Final[list[Callable[[bytes], object]]] = [
     decode_solicit,
     decode_skip,
     decode_heard,
+    decode_turn,
     decode_report,
     decode_request,
     decode_catch_up,
@@ -149,6 +151,7 @@ PLAINTEXTS: Final = [
     datagrams.solicit_plaintext(),
     datagrams.skip_plaintext(),
     datagrams.heard_plaintext(),
+    datagrams.turn_plaintext(),
     encode_report(datagrams.OUTCOMES),
     encode_report(datagrams.REPORT),
     encode_request(datagrams.REQUEST),
@@ -272,6 +275,7 @@ ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
     Kind.PARITY: accept_piece,
     Kind.SKIP: accept_down,
     Kind.HEARD: accept_down,
+    Kind.TURN: accept_down,
     Kind.WELCOME: accept_welcome,
     Kind.HELLO: accept_hello,
     Kind.REPORT: accept_up,
@@ -382,6 +386,15 @@ SKIPS: Final = st.builds(
 )  # fmt: skip
 ENTRIES: Final = st.builds(Entry, uints(4), uints(4), uints(8))
 HEARDS: Final = st.builds(Heard, HEADS, st.lists(ENTRIES, max_size=HEARD_MAX).map(tuple))
+STANDS: Final = st.lists(st.builds(Stand, uints(4), uints(4), uints(8)), max_size=HEARD_MAX).map(tuple)
+TURNS: Final = st.builds(
+    lambda head, lane, terms, numbers, stands: Turn(
+        replace(head, term=terms[2]), lane, terms[0], numbers[0], numbers[1], terms[1], stands
+    ),
+    HEADS, st.integers(0, 1),
+    st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(0, 9)).map(lambda by: (by[0], by[0] + by[1], sum(by))),
+    st.tuples(uints(8), uints(8)).map(lambda both: sorted(both)), STANDS,
+)  # fmt: skip
 RANGES: Final = tuples_of(RANGES_MAX, uints(8), st.integers(0, 5))
 REQUESTS: Final = st.builds(Request, uints(8), uints(4), uints(1), RANGES)
 IDS: Final = st.builds(MessageId, uints(4), st.integers(0, 1), uints(8))
@@ -453,9 +466,10 @@ def test_a_solicitation_comes_back(solicit: Solicit) -> None:
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(SKIPS, HEARDS)
-def test_a_skip_and_a_heard_come_back(skip: Skip, heard: Heard) -> None:
+@given(SKIPS, HEARDS, TURNS)
+def test_a_skip_a_heard_and_a_turn_come_back(skip: Skip, heard: Heard, turn: Turn) -> None:
     assert decode_skip(encode_skip(skip) + bytes(64)) == skip
+    assert decode_turn(encode_turn(turn) + bytes(64)) == turn
     assert decode_heard(encode_heard(heard) + bytes(64)) == heard
 
 

@@ -40,6 +40,7 @@ from netcrier.wire.report import LaneReport, Report, Request, encode_report, enc
 from netcrier.wire.signed import Head
 from netcrier.wire.skip import Cause, Skip, encode_skip
 from netcrier.wire.solicit import Solicit, encode_solicit
+from netcrier.wire.turn import Stand, Turn, encode_turn
 
 from tests import datagrams
 from tests.network import Network, Node
@@ -100,6 +101,10 @@ MASTERS_WORD: dict[str, Forgery] = {
     "solicitation": lambda it: it.sealed(Kind.SOLICIT, encode_solicit(Solicit(it.head, 0, 99, 2000, 0, b"\xff"))),
     "skip": lambda it: it.sealed(Kind.SKIP, encode_skip(Skip(it.head, 0, 2, 1, Cause.NOT_FOR_YOU, 1, datagrams.CHAIN))),
     "heard": lambda it: it.sealed(Kind.HEARD, encode_heard(Heard(it.head, (Entry(1, 1, 99),)))),
+    "turn": lambda it: it.sealed(
+        Kind.TURN,
+        encode_turn(Turn(replace(it.head, term=2), 0, 1, 0, 99, 2, (Stand(it.victim.number, it.victim.boot, 1),))),
+    ),
     "block": lambda it: seal_down(
         Kind.BLOCK, it.net.group, 1, SealKey(it.thief.membership.keys[0][1]), encode_block(datagrams.BLOCK)
     ),

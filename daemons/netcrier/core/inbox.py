@@ -6,6 +6,8 @@ Rules:
 - A number that is there with another digest is a conflict, not a duplicate: the master's store has forked.
 - A message may be withheld (refused by tags, or too late): it takes its number and is not released.
 - A skip takes effect when all before it is there; until then it is held in memory, and asked for again after a crash.
+- A lane leaves its term by a turn alone: in one commit what is held is released, what lacks below it is a gap, and the
+  lane begins anew in the next term.
 """
 
 from __future__ import annotations
@@ -106,11 +108,15 @@ class _Work:
     flying: dict[int, Arrival] = field(default_factory=dict)
     skips: dict[int, Skip] = field(default_factory=dict)
     """By first number."""
+    turn: tuple[int, int] | None = None
+    """The last number that is known of the term, and the next term."""
 
     @property
     def ready(self) -> bool:
         """Whether a batch would change the lane."""
-        return bool(self.waiting) or (bool(self.skips) and self.skip_at(self.state.mark + 1) is not None)
+        if self.waiting or self.turn:
+            return True
+        return bool(self.skips) and self.skip_at(self.state.mark + 1) is not None
 
     def covered(self) -> Iterator[tuple[int, int]]:
         """(first, last) of what is here or on its way."""
@@ -144,9 +150,14 @@ class _Advance:
         self.steps: list[MessageId | Passed] = []
         while self._over_message() or self._over_skip():
             pass
+        self.untold = _untold(lane, arrivals, self.steps)
+        if work.turn:
+            self._to_the_end(work.turn[0])
 
     def lane(self) -> Lane:
         """The lane after it."""
+        if self._work.turn:
+            return Lane(self._lane, self._work.turn[1], 0)
         held, withheld = tuple(sorted(self.held.items())), tuple(sorted(self.withheld.items()))
         return Lane(self._lane, self._term, self.mark, self.chain, held, withheld)
 
@@ -162,15 +173,22 @@ class _Advance:
         skip = self._work.skip_at(self.mark + 1)
         if skip is None:
             return False
-        told = _TOLD_OF[skip.cause]
-        for sequence in sorted(sequence for sequence in self.held if sequence <= skip.last):
+        self._pass_all(skip.last, _TOLD_OF[skip.cause])
+        self.chain = skip.chain
+        return True
+
+    def _to_the_end(self, known: int) -> None:
+        """Over all that there is of the term: what is told of it then the master has said itself."""
+        self._pass_all(max(known, *self.held, self.mark), Told.GAP)
+
+    def _pass_all(self, last: int, told: Told | None) -> None:
+        """Over what is held and what lacks, up to `last`."""
+        for sequence in sorted(sequence for sequence in self.held if sequence <= last):
             self._pass(sequence - 1, told)
             del self.held[sequence]
             self.mark = sequence
             self._step(sequence)
-        self._pass(skip.last, told)
-        self.chain = skip.chain
-        return True
+        self._pass(last, told)
 
     def _step(self, sequence: int) -> None:
         """Release a message that is there, unless it is withheld."""
@@ -217,9 +235,8 @@ class Inbox:
         return bool(self._work)
 
     def begin(self, lane: Lane) -> bool:
-        """Start a lane where a welcome says; False where there is one in this term already."""
-        work = self._work.get(lane.lane)
-        if work and work.state.term >= lane.term:
+        """Start a lane where a welcome says; False where there is one: it leaves its term by a turn."""
+        if lane.lane in self._work:
             return False
         self._work[lane.lane] = _Work(lane)
         return True
@@ -252,12 +269,16 @@ class Inbox:
         """Take in a message that `check` calls new."""
         self._work[arrival.message.lane].waiting[arrival.message.sequence] = arrival
 
-    def skip(self, term: int, skip: Skip) -> Verdict:
+    def turn(self, lane: int, known: int, following: int) -> None:
+        """Nothing more is to be had of the lane's term, of which numbers up to `known` are known: leave it."""
+        self._work[lane].turn = (known, following)
+
+    def skip(self, skip: Skip) -> Verdict:
         """Take in a verified skip; NEW where it is held or changes something."""
         work = self._work.get(skip.lane)
         if work is None:
             return Verdict.NO_LANE
-        if work.state.term != term:
+        if work.state.term != skip.term:
             return Verdict.OTHER_TERM
         if skip.last <= work.state.mark or work.skips.get(skip.first) == skip:
             return Verdict.KNOWN
@@ -282,7 +303,7 @@ class Inbox:
             arrivals += work.flying.values()
             released += advance.steps
             lanes.append(lane)
-            untold += _untold(lane, work.flying.values(), advance.steps)
+            untold += advance.untold
         self._flying = Batch(tuple(arrivals), tuple(released), tuple(lanes), tuple(untold))
         return self._flying
 
@@ -292,10 +313,12 @@ class Inbox:
         self._flying = None
         for state in batch.lanes:
             work = self._work[state.lane]
-            if work.state.term == state.term:  # else a new term has begun meanwhile
-                work.state, work.flying = state, {}
-                if work.skips:
-                    work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
+            if state.term > work.state.term:
+                self._work[state.lane] = _Work(state)
+                continue
+            work.state, work.flying = state, {}
+            if work.skips:
+                work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
 
     def failed(self, batch: Batch) -> None:
         """The batch is not on disk: its messages lack again and will be asked for, and skips with them."""

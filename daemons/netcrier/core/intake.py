@@ -60,7 +60,7 @@ class Intake:
 
     def skip(self, skip: Skip) -> None:
         """Verified numbers that this node does not get; DecodeError where they do not follow its mark."""
-        verdict = self.inbox.skip(skip.head.term, skip)
+        verdict = self.inbox.skip(skip)
         if verdict is not Verdict.NEW:
             raise DecodeError(_VERDICTS[verdict])
 

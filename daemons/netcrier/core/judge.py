@@ -33,6 +33,7 @@ class Judge:
         self.known = told == self.present
         """Whether it does."""
         self._known_beyond: dict[int, int] = {}
+        self._term = 0
         self._clock_us: float | None = None
         """What the master's clock showed at the zero of ours."""
 
@@ -41,8 +42,10 @@ class Judge:
         self.known = True
         self._known_beyond = {}
 
-    def beacon(self, marks: Marks, now: float) -> None:
-        """How far the lanes are, and what time it is at the master."""
+    def beacon(self, term: int, marks: Marks, now: float) -> None:
+        """How far the lanes of a term are, and what time it is at the master."""
+        if term != self._term:
+            self._term, self._known_beyond = term, {}
         self._clock_us = marks.clock_us - now * 1e6
         if self.known:
             for span in marks.lanes:
@@ -56,7 +59,9 @@ class Judge:
             meant, code = parse_selector(message.selector).holds(self._facts), BY_TAGS
         except UsageError:
             meant, code = False, UNREADABLE
-        news = message.sequence <= self._known_beyond.get(message.lane, message.sequence) or code == UNREADABLE
+        known_beyond = self._known_beyond.get(message.lane, message.sequence)
+        earlier = message.head.term != self._term  # whom the master of that term has expected, it alone has known
+        news = earlier or message.sequence <= known_beyond or code == UNREADABLE
         if not meant:
             return Arrival(message, digest, received_us, Told.REFUSED, Told.REFUSED if news else None, code)
         withheld = Told.MISSED if self._late(message, now) else None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from netcrier.core.deliveries import Deliveries
 from netcrier.core.delivery import Receipt, State
 from netcrier.core.events import MasterEvent, ReceiptsIn
 from netcrier.core.outbox import OutLane
+from netcrier.core.past import Past
 from netcrier.core.roster import Node
 from netcrier.core.told import Teller, trusted
 from netcrier.ids import MessageId
@@ -23,22 +26,23 @@ class Ledger:
         self,
         term: int,
         lanes: dict[int, OutLane],
+        past: Past,
         deliveries: Deliveries,
         refused: Counter[str],
         events: deque[MasterEvent],
     ) -> None:
-        self._term, self._lanes, self._deliveries = term, lanes, deliveries
+        self._term, self._lanes, self._past, self._deliveries = term, lanes, past, deliveries
         self._refused, self._events = refused, events
-        self._teller = Teller(deliveries, term)
+        self._teller = Teller(deliveries)
 
     def report(self, node: Node, report: Report, now: float) -> Receipt | None:
         """Have what a node tells committed; the newest receipt that its marks bring."""
-        told = list(self._teller.outcomes(node, report, self._lanes, now))
+        told = list(self._teller.outcomes(node, report, self._lane, now))
         marked = [
             receipt for lane in report.lanes for receipt in self._marks(node, lane, trusted(report, lane.lane), now)
         ]
         entry = Entry(node.row.index, node.row.boot, report.counter) if report.outcomes else None
-        self._keep([*told, *marked], entry)
+        self._keep([*told, *marked], self._past.reported(node, report) or entry)
         return marked[-1] if marked else None
 
     def close(self, messages: Iterable[MessageId], state: State, now: float) -> None:
@@ -70,11 +74,19 @@ class Ledger:
             self._events.append(ReceiptsIn(found, heard))
         self._events.extend(self._deliveries.completed(dict.fromkeys(receipt.message for receipt in found)))
 
+    def _lane(self, term: int, lane: int) -> OutLane | None:
+        return self._lanes.get(lane) if term == self._term else self._past.lane(term, lane)
+
     def _marks(self, node: Node, report: LaneReport, bound: int | None, now: float) -> list[Receipt]:
-        lane = self._lanes.get(report.lane)
-        if lane is None or report.term != self._term:
+        lane = self._lane(report.term, report.lane)
+        if lane is None:
             self._refused["other term"] += 1
             return []
+        if report.term < self._term and report.received > lane.highest:
+            # This store is an older copy: what the node has beyond it hides the chain, so its word is taken.
+            most = lane.highest
+            report = replace(report, received=most, delivered=min(report.delivered, most), extras=())
+            return list(self._teller.marks(node, report, lane, bound, now))
         chain = lane.chain_at(report.received)
         if chain is None:
             self._refused["number not in this store"] += 1
@@ -83,7 +95,7 @@ class Ledger:
             self._refused["chain mismatch"] += 1
             return []
         before = node.lanes.get(report.lane)
-        if before and report.received < before.received:
+        if before and (before.term, report.received) < (report.term, before.received):
             self._refused["rolled back"] += 1
         node.lanes[report.lane] = report
         return list(self._teller.marks(node, report, lane, bound, now))

@@ -12,7 +12,7 @@ Theory of operation
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -48,6 +48,7 @@ from netcrier.core.pacing import (
     receipt_window,
     renewal_spread,
     request_delay,
+    untold_delay,
 )
 from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId
@@ -57,7 +58,7 @@ from netcrier.core.reporter import Reporter
 from netcrier.core.telling import Telling
 from netcrier.core.upward import Upward
 from netcrier.errors import DecodeError, UsageError
-from netcrier.ids import LANES, MasterId, NodeId
+from netcrier.ids import LANES, MasterId, MessageId, NodeId
 from netcrier.wire.beacon import Beacon, Marks, decode_beacon, verify_beacon
 from netcrier.wire.block import decode_block
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
@@ -75,7 +76,9 @@ from netcrier.wire.selector import facts_of, parse_selector
 from netcrier.wire.signed import Head, content_digest
 from netcrier.wire.skip import ANY_NODE, decode_skip
 from netcrier.wire.solicit import decode_solicit
+from netcrier.wire.turn import decode_turn
 
+_REPORTS_BEFORE_HELLO: Final = 4
 _REPEATED: Final = frozenset({"replayed", "duplicate"})
 
 
@@ -106,6 +109,10 @@ class Listener:
         self._reporter = Reporter(self.inbox.lanes, chance)
         self._copies = Copies()
         self._flowing = False
+        self._ahead: dict[int, int] = {}
+        """By lane: the highest number of the master's term, where the lane is not in it yet."""
+        self._waits = 0
+        """Reports of an earlier term that no turn has answered."""
         self._events: deque[NodeEvent] = deque()
         self._out: list[Datagram] = []
         self._greeting = Greeting(me, chance, entropy)
@@ -115,6 +122,8 @@ class Listener:
         self._answers = Answers(self.id)
         self._judge = Judge(me.name, me.tags, membership.told)
         self._outcomes = Outcomes(untold, chance)
+        for lane in self.inbox.lanes:
+            self._settled(self._outcomes.turned(lane.lane, lane.term, 0.0))
         self._telling = Telling(me.key, me.boot, chance)
         self._reply_to: Address | None = None
         self._window = receipt_window(1)
@@ -126,6 +135,7 @@ class Listener:
             Kind.SKIP: self._on_skip,
             Kind.SOLICIT: self._on_solicit,
             Kind.HEARD: self._on_heard,
+            Kind.TURN: self._on_turn,
             Kind.WELCOME: self._on_welcome,
             Kind.REKEY: self._on_rekey,
             Kind.QUESTION: self._on_question,
@@ -218,7 +228,11 @@ class Listener:
 
     def committed(self, batch: Batch, now: float, now_us: int = 0) -> None:
         """The batch is on disk: receipts are due. With `now_us` their slots count from when the messages arrived."""
+        before = self.inbox.lanes
         self._intake.committed(batch)
+        for old, new in zip(before, self.inbox.lanes, strict=True):
+            if new.term != old.term:
+                self._turned(new, now)
         self.received += len(batch.arrivals)
         for arrival in batch.arrivals:
             message = arrival.message
@@ -233,18 +247,16 @@ class Listener:
 
     def tell(self, found: Iterable[Untold], now: float) -> None:
         """These outcomes are in the journal: the master is told until it has heard them."""
-        dropped = self._outcomes.add(found, now)
-        if dropped:
-            self._events.append(Settled(tuple(dropped)))
+        self._settled(self._outcomes.add(found, now))
 
     def failed(self, batch: Batch, now: float) -> None:
         """The batch could not be committed; it is asked for again in a second."""
         self._intake.failed(batch)
         self._gaps.hold(now, 1.0)
 
-    def delivered(self, lane: int, sequence: int, now: float) -> None:
-        """Everything of the lane up to this number is in the log."""
-        if self._reporter.delivered(lane, sequence):
+    def delivered(self, message: MessageId, now: float) -> None:
+        """Everything of the lane up to this message is in the log."""
+        if self._reporter.delivered(message):
             self._reporter.soon(now, 1.0 if self._reporter.pending else 0.0)
 
     def catching_up(self, now: float) -> None:
@@ -337,11 +349,11 @@ class Listener:
         self._window = marks.window_us / 1e6
         self._hold(beacon.epoch, marks, got.now)
         self._reporter.presence = marks.presence_ms / 1000
-        self._judge.beacon(marks, got.now)
+        self._judge.beacon(beacon.term, marks, got.now)
         if not self._judge.known:
             self._greeting.soon(got.now)
         for span in marks.lanes:
-            self._gaps.known(span.lane, span.highest, got.now)
+            self._known(span.lane, beacon.term, span.highest, got.now)
         self._look_behind(got.now)
 
     def _on_message(self, got: Received) -> None:
@@ -385,9 +397,25 @@ class Listener:
         if not counters:
             raise DecodeError("not for this node")
         self._verified(Kind.HEARD, plaintext, heard.head, got.now)
-        settled = [one for counter in counters for one in self._outcomes.heard(counter, got.now)]
-        if settled:
-            self._events.append(Settled(tuple(settled)))
+        self._settled([one for counter in counters for one in self._outcomes.heard(counter, got.now)])
+
+    def _on_turn(self, got: Received) -> None:
+        plaintext = self._hearing.opened(got.data)
+        turn = decode_turn(plaintext)
+        ours = (self.membership.index, self.me.boot)
+        mark = next((stand.received for stand in turn.stands if (stand.index, stand.boot) == ours), None)
+        if mark is None:
+            raise DecodeError("not for this node")
+        self._verified(Kind.TURN, plaintext, turn.head, got.now)
+        lane = next((lane for lane in self.inbox.lanes if (lane.lane, lane.term) == (turn.lane, turn.term)), None)
+        if lane is None:
+            return
+        self._waits = 0
+        if lane.mark < turn.last:
+            self._gaps.known(turn.lane, turn.last, got.now)
+            self._look_behind(got.now)
+        elif mark == lane.mark and not self._outcomes.owes(turn.lane, turn.term):
+            self.inbox.turn(turn.lane, turn.known, turn.following)
 
     def _on_solicit(self, got: Received) -> None:
         plaintext = self._hearing.opened(got.data)
@@ -395,7 +423,7 @@ class Listener:
         if self.membership.index is None or not solicit.asks(self.membership.index):
             raise DecodeError("not asked")
         self._verified(Kind.SOLICIT, plaintext, solicit.head, got.now)
-        self._gaps.known(solicit.lane, solicit.sequence, got.now)
+        self._known(solicit.lane, solicit.head.term, solicit.sequence, got.now)
         self._reporter.soon(got.now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
 
     def _on_welcome(self, got: Received) -> None:
@@ -477,11 +505,30 @@ class Listener:
 
     def _follow(self, term: int, now: float) -> None:
         """A new term numbers anew, from 1; a master with an older store may not know this node, so it says hello."""
-        old = [lane.lane for lane in self.inbox.lanes if lane.term < term]
-        for lane in old:
-            self._begin(Lane(lane, term, 0))
-        if old:
+        self._ahead = {}
+        if any(lane.term < term for lane in self.inbox.lanes):
+            self._waits = 0
             self._greeting.later(now + self._reporter.presence * self._chance())
+
+    def _turned(self, lane: Lane, now: float) -> None:
+        """All of the earlier term is here, or known to be lost: the lane has begun the next one."""
+        self._reporter.begin(lane)
+        self._gaps.forget(lane.lane)
+        self._settled(self._outcomes.turned(lane.lane, lane.term, now))
+        self._known(lane.lane, self.membership.term, self._ahead.get(lane.lane, 0), now)
+
+    def _known(self, lane: int, term: int, highest: int, now: float) -> None:
+        """The master has sent numbers of the term up to `highest`."""
+        here = next((state.term for state in self.inbox.lanes if state.lane == lane), None)
+        if here == term:
+            self._gaps.known(lane, highest, now)
+        else:
+            self._ahead[lane] = max(highest, self._ahead.get(lane, 0))
+
+    def _settled(self, outcomes: Sequence[Untold]) -> None:
+        """These may leave the journal."""
+        if outcomes:
+            self._events.append(Settled(tuple(outcomes)))
 
     def _begin(self, lane: Lane) -> bool:
         """Start a lane, unless it has begun in this term already."""
@@ -564,5 +611,11 @@ class Listener:
 
     def _report(self, now: float) -> None:
         own = self._upward.next_counter()
-        outcomes = self._outcomes.listed(own, self.membership.term, now)
+        terms = {lane.lane: lane.term for lane in self.inbox.lanes}
+        outcomes = self._outcomes.listed(own, terms, now)
         self._say(Kind.REPORT, encode_report(self._reporter.report(own, self.inbox.lanes, outcomes, now)))
+        if min(terms.values()) < self.membership.term:
+            self._reporter.soon(now, untold_delay(self._waits, self._chance()))
+            self._waits += 1
+            if self._waits == _REPORTS_BEFORE_HELLO:
+                self._greeting.soon(now)  # it may not know this node

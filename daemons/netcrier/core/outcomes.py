@@ -5,13 +5,14 @@ Rules:
 - Reports list the lowest numbers first, so that a list that is cut off still says up to where the marks can be trusted;
   what handlers returned says nothing of marks and stands behind.
 - While something is untold, reports come of themselves, ever more rarely; with each HEARD they begin anew.
+- Of a term that its lane has left nothing is told: all but results of handlers was heard before it left.
 - At most HANDLED_KEPT_MAX results of handlers are kept: of the oldest ones the master then knows `delivered`, which is
   true. The others are never dropped; there is one at most for each message or run of messages that the node passed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from heapq import nsmallest
 
 import msgspec
@@ -42,6 +43,7 @@ class Outcomes:
     def __init__(self, kept: Iterable[Untold], chance: Callable[[], float]) -> None:
         self._kept = dict.fromkeys(kept)
         self._chance = chance
+        self._terms: dict[int, int] = {}
         self._listings: dict[int, tuple[Untold, ...]] = {}
         self._attempts = 0
         self.timer: float | None = None
@@ -51,24 +53,35 @@ class Outcomes:
         return len(self._kept)
 
     def add(self, found: Iterable[Untold], now: float) -> list[Untold]:
-        """They are in the journal; what has to leave it for want of room."""
+        """They are in the journal; what has to leave it for want of room, or is of a term that is over."""
         self._kept |= dict.fromkeys(found)
         handled = [one for one in self._kept if one.outcome.told is Told.HANDLED]
-        dropped = handled[: max(0, len(handled) - HANDLED_KEPT_MAX)]
+        over = {one for one in self._kept if one.term < self._terms.get(one.outcome.lane, 0)}
+        dropped = [*over, *[one for one in handled if one not in over][: max(0, len(handled) - HANDLED_KEPT_MAX)]]
         for one in dropped:
             del self._kept[one]
         self._attempts = 0
         self._again(now)
         return dropped
 
-    def listed(self, counter: int, term: int, now: float) -> tuple[Outcome, ...]:
-        """What the report with this counter lists of this term."""
+    def turned(self, lane: int, term: int, now: float) -> list[Untold]:
+        """The lane has begun this term; what may leave the journal."""
+        self._terms[lane] = term
+        return self.add((), now)
+
+    def owes(self, lane: int, term: int) -> bool:
+        """Whether the master has to hear more of this term than what handlers have returned."""
+        return any(
+            (one.outcome.lane, one.term) == (lane, term) and one.outcome.told is not Told.HANDLED for one in self._kept
+        )
+
+    def listed(self, counter: int, terms: Mapping[int, int], now: float) -> tuple[Outcome, ...]:
+        """What the report with this counter lists; `terms`: lane to its present term."""
         if not self._kept:
             self.timer = None
             return ()
-        listing = tuple(
-            nsmallest(OUTCOMES_MAX, (one for one in self._kept if one.term == term), key=lambda one: one.place)
-        )
+        present = (one for one in self._kept if one.term == terms.get(one.outcome.lane))
+        listing = tuple(nsmallest(OUTCOMES_MAX, present, key=lambda one: one.place))
         if listing:
             self._listings[counter] = listing
             if len(self._listings) > _LISTINGS:

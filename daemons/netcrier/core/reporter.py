@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from netcrier.core.inbox import Lane
 from netcrier.core.pacing import presence_interval
+from netcrier.ids import MessageId
 from netcrier.wire.limits import EXTRAS_MAX
 from netcrier.wire.report import LaneReport, Outcome, Report
 
@@ -17,7 +18,7 @@ class Reporter:
 
     def __init__(self, lanes: Iterable[Lane], chance: Callable[[], float]) -> None:
         self._chance = chance
-        self._delivered = {lane.lane: lane.mark for lane in lanes}
+        self._delivered = {lane.lane: (lane.term, lane.mark) for lane in lanes}
         self._at: float | None = None
         self._presence_at: float | None = None
         self._beacon: tuple[int, float] = (0, 0.0)
@@ -54,17 +55,18 @@ class Reporter:
 
     def begin(self, lane: Lane) -> None:
         """A lane starts here."""
-        self._delivered[lane.lane] = lane.mark
+        self._delivered[lane.lane] = (lane.term, lane.mark)
 
     def forget(self) -> None:
         """Another group: no lane has begun."""
         self._delivered = {}
 
-    def delivered(self, lane: int, sequence: int) -> bool:
-        """Everything of the lane up to this number is in the log; False where that was known."""
-        if sequence <= self._delivered.get(lane, -1):
+    def delivered(self, message: MessageId) -> bool:
+        """Everything of the lane up to this message is in the log; False where that was known, or the term is over."""
+        term, sequence = self._delivered.get(message.lane, (message.term, -1))
+        if message.term != term or message.sequence <= sequence:
             return False
-        self._delivered[lane] = sequence
+        self._delivered[message.lane] = (term, message.sequence)
         return True
 
     def report(self, counter: int, states: tuple[Lane, ...], outcomes: tuple[Outcome, ...], now: float) -> Report:
@@ -72,7 +74,7 @@ class Reporter:
         most = EXTRAS_MAX // max(1, len(states))  # all lanes share one datagram
         delivered = self._delivered
         lanes = [
-            LaneReport(lane.lane, lane.term, lane.mark, delivered.get(lane.lane, 0), lane.chain, lane.extras[:most])
+            LaneReport(lane.lane, lane.term, lane.mark, delivered[lane.lane][1], lane.chain, lane.extras[:most])
             for lane in states
         ]
         heard, at = self._beacon

@@ -29,8 +29,8 @@ class Node:
     rtt: float | None = None
     drops: int = 0
     lanes: dict[int, LaneReport] = field(default_factory=dict)
-    settled: dict[int, int] = field(default_factory=dict)
-    """By lane: up to which number its reports have said all."""
+    settled: dict[tuple[int, int], int] = field(default_factory=dict)
+    """By term and lane: up to which number its reports have said all."""
     counters: CounterWindow = field(default_factory=CounterWindow)
     keys: dict[Kind, SealKey] = field(default_factory=dict)
     solicited: int = 0

@@ -11,7 +11,8 @@ Theory of operation
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from netcrier.core.admission import Admission
 from netcrier.core.audit import Audit
@@ -27,6 +28,7 @@ from netcrier.core.neighbours import Neighbours
 from netcrier.core.outbox import OutLane
 from netcrier.core.pacing import BEACON_IDLE, FETCHING, receipt_window
 from netcrier.core.parity import Parity
+from netcrier.core.past import Past
 from netcrier.core.questions import QuestionId, Questions
 from netcrier.core.rate import Rate
 from netcrier.core.reception import Reception
@@ -53,6 +55,7 @@ from netcrier.wire.question import Question, decode_answer, encode_question
 from netcrier.wire.rekey import decode_renew
 from netcrier.wire.report import decode_report, decode_request
 from netcrier.wire.solicit import Solicit, bitmaps, encode_solicit
+from netcrier.wire.turn import encode_turn
 
 _ALWAYS = frozenset({Kind.BEACON, Kind.TALLY})
 """What is read also while the master does not speak."""
@@ -72,7 +75,10 @@ class Speaker:
         *,
         listen: bool = False,
         recovering: bool = False,
+        past: Mapping[int, Iterable[OutLane]] = MappingProxyType({}),
+        unknown: Iterable[tuple[int, int, int]] = (),
     ) -> None:
+        """`past`: earlier terms to their lanes; `unknown`: (term, lane, number) up to which nodes had messages then."""
         self.me = me
         self.id = master_id(me.signer.public)
         self.roster = Roster()
@@ -87,7 +93,8 @@ class Speaker:
         self.keyring = keyring
         self.voice = Voice(me, keyring, self.roster)
         self.herald = Herald(self.voice, keyring, self.lanes, self.roster)
-        self.stock = Stock(self.voice, self.lanes, self.conditions, shelf, self.refused)
+        self.past = Past(me.term, past, unknown)
+        self.stock = Stock(self.voice, self.lanes, self.past, self.conditions, shelf, self.refused)
         self.admission = Admission(me.group, me.group_name, me.signer, me.agreement, keyring, self.roster, entropy)
         self.rekeying = Rekeying(me.group, me.signer, me.agreement, keyring, entropy)
         self._entropy = entropy
@@ -96,7 +103,7 @@ class Speaker:
         self._events: deque[MasterEvent] = deque()
         self._inquiries: list[Datagram] = []
         self._composer = Composer(self.voice, self.lanes, self.roster)
-        self._ledger = Ledger(me.term, self.lanes, self.deliveries, self.refused, self._events)
+        self._ledger = Ledger(me.term, self.lanes, self.past, self.deliveries, self.refused, self._events)
         self._audit = Audit(me, self.id, self.roster)
         self._repeats = Repeats()
         self._transfers = Transfers(shelf, self.deliveries, parity)
@@ -181,14 +188,16 @@ class Speaker:
         self._questions.cancel(question)
 
     def restore(self, delivery: Delivery, now: float) -> None:
-        """A message of an earlier run, from the store."""
+        """A message of an earlier run, from the store. Of an earlier term nodes tell by themselves."""
         self.deliveries.track(delivery)
+        if delivery.message.term != self.me.term:
+            delivery.due_from = None
         self._solicitor.soon(now + BEACON_IDLE)
 
-    def dropped(self, lane: int, lowest: int, now: float) -> None:
+    def dropped(self, term: int, lane: int, lowest: int, now: float) -> None:
         """The store no longer keeps what is before this number of a lane: it is a gap to who still lacks it."""
-        out = self.lanes[lane]
-        gone = [MessageId(self.me.term, lane, sequence) for sequence in range(out.lowest, lowest)]
+        out = self.stock.lane(lane, term)
+        gone = [MessageId(term, lane, sequence) for sequence in range(out.lowest, lowest)]
         out.drop_below(lowest)
         self.conditions.drop(gone)
         self._ledger.close(gone, State.GAP, now)
@@ -201,6 +210,9 @@ class Speaker:
             node = self.roster.at(part[0].index) if len(part) == 1 else None
             plaintext = self.voice.signed(Kind.HEARD, encode_heard(Heard(self.voice.head(), part)))
             self.voice.say(self.voice.sealed(Kind.HEARD, plaintext), node.address if node else None)
+        for turn in self.past.turns(waiting, self.voice.head):
+            plaintext = self.voice.signed(Kind.TURN, encode_turn(turn))
+            self.voice.say_to({stand.index for stand in turn.stands}, self.voice.sealed(Kind.TURN, plaintext))
 
     def enlist(self, row: NodeRow) -> None:
         """A node from the store, or one whose row has changed."""
@@ -430,7 +442,7 @@ class Speaker:
             node = self.roster.at(send.to) if send.to is not None else None
             self.voice.say(self.voice.sealed(send.kind, send.plaintext), node.address if node else None)
             delivery = self.deliveries.get(send.message)
-            if delivery:
+            if delivery and send.message.term == self.me.term:
                 if delivery.due_from is None:
                     self._solicitor.soon(now + self._solicitor.patience(self.window))
                 delivery.due_from = now + FETCHING

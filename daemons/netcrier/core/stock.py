@@ -9,6 +9,7 @@ from typing import Protocol
 from netcrier.core.conditions import Conditions, Run
 from netcrier.core.cutting import Cut
 from netcrier.core.outbox import OutLane
+from netcrier.core.past import Past
 from netcrier.core.voice import Voice
 from netcrier.errors import DecodeError
 from netcrier.ids import MessageId
@@ -36,19 +37,20 @@ class Stock:
         self,
         voice: Voice,
         lanes: Mapping[int, OutLane],
+        past: Past,
         conditions: Conditions,
         shelf: Shelf,
         refused: Counter[str],
     ) -> None:
         self._voice, self._lanes, self._conditions, self._shelf = voice, lanes, conditions, shelf
-        self._refused = refused
+        self._past, self._refused = past, refused
         self.caught_up = 0
         """Messages sent to nodes that lagged far, over TCP."""
 
     def lane(self, number: int, term: int) -> OutLane:
-        """A lane of this term; DecodeError else."""
-        lane = self._lanes.get(number)
-        if lane is None or term != self._voice.me.term:
+        """A lane of this term or an earlier one; DecodeError else."""
+        lane = self._lanes.get(number) if term == self._voice.me.term else self._past.lane(term, number)
+        if lane is None:
             raise DecodeError("other term")
         return lane
 
@@ -64,7 +66,7 @@ class Stock:
         """The datagram where this node will not get the message; None where it may have it."""
         lane = self.lane(message.lane, message.term)
         run = self._conditions.run(message.term, lane, message.sequence, index, now_us)
-        return self._skip(lane, run, index) if run else None
+        return self._skip(message.term, lane, run, index) if run else None
 
     def requested(self, request: Request, index: int, now_us: int) -> tuple[list[MessageId], list[bytes]]:
         """Of what a node asks for: the messages to repeat, and skips for the others."""
@@ -78,19 +80,19 @@ class Stock:
                 if run is None:
                     lacking.append(MessageId(request.term, request.lane, sequence))
                 elif len(skips) < SKIPS_PER_REQUEST:
-                    skips.append(self._skip(lane, run, index))
+                    skips.append(self._skip(request.term, lane, run, index))
                 sequence = run.last + 1 if run else sequence + 1
         return lacking, [skip for skip in skips if skip]
 
     def frames(self, asked: CatchUp, index: int, now_us: int) -> Iterator[bytes]:
         """All after the marks, urgent ones first, as TCP carries it; also what is sent meanwhile."""
         for number, term, received in sorted(asked.lanes, reverse=True):
-            lane = self._lanes.get(number)
+            lane = self.lane(number, term)
             sequence = received + 1
-            while lane is not None and term == self._voice.me.term and sequence <= lane.highest:
+            while sequence <= lane.highest:
                 run = self._conditions.run(term, lane, sequence, index, now_us)
                 if run:
-                    skip = self._skip(lane, run, index)
+                    skip = self._skip(term, lane, run, index)
                     if skip:
                         yield frame(skip)
                     sequence = run.last + 1
@@ -110,12 +112,13 @@ class Stock:
             for kind, piece in Cut(body).plaintexts(identity):
                 yield frame(self._voice.sealed(kind, piece))
 
-    def _skip(self, lane: OutLane, run: Run, index: int) -> bytes | None:
+    def _skip(self, term: int, lane: OutLane, run: Run, index: int) -> bytes | None:
         """The datagram; None where the store has lost the chain that it needs."""
         chain = lane.chain_at(run.last)
         if chain is None:
             self._refused["no longer kept"] += 1
             return None
         to = index if run.cause is Cause.NOT_FOR_YOU else ANY_NODE
-        skip = Skip(self._voice.head(), lane.lane, run.first, run.last - run.first + 1, run.cause, to, chain)
+        earlier = term if term != self._voice.me.term else None
+        skip = Skip(self._voice.head(), lane.lane, run.first, run.last - run.first + 1, run.cause, to, chain, earlier)
         return self._voice.sealed(Kind.SKIP, self._voice.signed(Kind.SKIP, encode_skip(skip)))

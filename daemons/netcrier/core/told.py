@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -32,45 +32,49 @@ def trusted(report: Report, lane: int) -> int | None:
 
 
 class Teller(msgspec.Struct, frozen=True):
-    """Turns what a node tells into receipts; `term` is the master's."""
+    """Turns what a node tells into receipts."""
 
     deliveries: Deliveries
-    term: int
 
-    def outcomes(self, node: Node, report: Report, lanes: dict[int, OutLane], now: float) -> Iterator[Receipt]:
-        """Of single messages. Those of a lane that the node has in another term say nothing here."""
-        current = {lane.lane for lane in report.lanes if lane.term == self.term}
+    def outcomes(
+        self, node: Node, report: Report, lane_of: Callable[[int, int], OutLane | None], now: float
+    ) -> Iterator[Receipt]:
+        """Of single messages, each of the term in which the node has its lane; `lane_of` gives a term's lane."""
+        terms = {lane.lane: lane.term for lane in report.lanes}
         for outcome in report.outcomes:
-            if outcome.lane in current and outcome.lane in lanes:
-                yield from self._outcome(node.row.index, outcome, lanes[outcome.lane], now)
+            term = terms.get(outcome.lane, 0)
+            lane = lane_of(term, outcome.lane)
+            if lane:
+                yield from self._outcome(term, node.row.index, outcome, lane, now)
 
     def marks(self, node: Node, report: LaneReport, lane: OutLane, bound: int | None, now: float) -> Iterator[Receipt]:
         """Of all up to the marks, from where the last report ended."""
         index, beyond = node.row.index, report.received if bound is None else min(report.received, bound)
         for sequence, digest in report.extras:
             if lane.digest_at(sequence) == digest and (bound is None or sequence <= bound):
-                yield from self._moved(lane.lane, sequence, index, State.RECEIVED, now)
-        known = max(node.settled.get(lane.lane, 0), lane.lowest - 1)
+                yield from self._moved(report.term, lane.lane, sequence, index, State.RECEIVED, now)
+        place = (report.term, lane.lane)
+        known = max(node.settled.get(place, 0), lane.lowest - 1)
         for sequence in range(known + 1, beyond + 1):
             state = State.DELIVERED if sequence <= report.delivered else State.RECEIVED
-            yield from self._moved(lane.lane, sequence, index, state, now)
-        node.settled[lane.lane] = min(report.delivered, beyond)
+            yield from self._moved(*place, sequence, index, state, now)
+        node.settled[place] = min(report.delivered, beyond)
 
-    def _outcome(self, index: int, outcome: Outcome, lane: OutLane, now: float) -> Iterator[Receipt]:
+    def _outcome(self, term: int, index: int, outcome: Outcome, lane: OutLane, now: float) -> Iterator[Receipt]:
         if outcome.told is Told.RECEIVED:
-            found = self.deliveries.stray(MessageId(self.term, outcome.lane, outcome.sequence), index, now)
+            found = self.deliveries.stray(MessageId(term, outcome.lane, outcome.sequence), index, now)
             if found:
                 yield found
             return
         code = 0 if outcome.told in _RUNS else outcome.code
         last = min(outcome.sequence + _more(outcome), lane.highest)
         for sequence in range(outcome.sequence, last + 1):
-            yield from self._moved(outcome.lane, sequence, index, State(outcome.told), now, code)
+            yield from self._moved(term, outcome.lane, sequence, index, State(outcome.told), now, code)
 
     def _moved(
-        self, lane: int, sequence: int, index: int, state: State, now: float, code: int = 0
+        self, term: int, lane: int, sequence: int, index: int, state: State, now: float, code: int = 0
     ) -> Iterator[Receipt]:
-        identity = MessageId(self.term, lane, sequence)
+        identity = MessageId(term, lane, sequence)
         receipt = self.deliveries.move(identity, index, state, now, code)
         if receipt is None and state is State.HANDLED and self.deliveries.get(identity) is None:
             receipt = Receipt(identity, index, state, 0.0, code)  # of an earlier run: the store knows whether it fits

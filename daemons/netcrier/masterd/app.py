@@ -137,6 +137,7 @@ class App:
         self.speaker = Speaker(
             me, keyring, store.lanes(term), store, secrets.token_bytes, parity(),
             listen=moved, recovering=store.recovering,
+            past={old: store.lanes(old) for old in store.terms(term)}, unknown=self.unknown,
         )  # fmt: skip
         self.speaker.admission.grants = self.store.grants()
         self._restore(term)
@@ -281,7 +282,10 @@ class App:
         above = tenure.highest_epoch + 1
         # A higher epoch: the key here was replaced since this copy was made, perhaps because of a stolen node.
         fresh = GroupKeys(above, os.urandom(KEY_SIZE), open=False) if above > keys.epoch + 1 else None
-        unknown = tenure.unknown or self.unknown
+        most = {(old, lane): number for old, lane, number in self.unknown}
+        for old, lane, number in tenure.unknown:
+            most[old, lane] = max(number, most.get((old, lane), 0))
+        unknown = sorted((*place, number) for place, number in most.items())
         await self._writer.run(self.store.begin_term, term, fresh, unknown)
         await self._writer.run(self._place_kept, True)
         _log.warning("begins term %d", term)
@@ -325,13 +329,13 @@ class App:
         self.newest = newest[0].id if newest else None
         now, now_us = asyncio.get_running_loop().time(), clock_us()
         for stored in self.store.unfinished():
-            if stored.id.term == term:
-                outcomes = self.store.outcomes(stored.number)
-                states = {outcome.index: outcome.state for outcome in outcomes if not outcome.unexpected}
-                sent_at = now - max(0, now_us - stored.sent_us) / 1e6
-                self.speaker.restore(Delivery(stored.id, states, sent_at, states), now)
-        for message, condition in self.store.conditions(term):
-            self.speaker.conditions.put(message, condition, now, now_us)
+            outcomes = self.store.outcomes(stored.number)
+            states = {outcome.index: outcome.state for outcome in outcomes if not outcome.unexpected}
+            sent_at = now - max(0, now_us - stored.sent_us) / 1e6
+            self.speaker.restore(Delivery(stored.id, states, sent_at, states), now)
+        for one in (*self.store.terms(term), term):
+            for message, condition in self.store.conditions(one):
+                self.speaker.conditions.put(message, condition, now, now_us)
         for node in self.speaker.roster:
             if node.row.trust == "revoked":
                 self.speaker.deliveries.revoke(node.row.index, now)
@@ -493,8 +497,10 @@ class App:
         except StoreError as error:
             self._store_failed(error)
             return
-        for lane, lowest in self.store.lowest(self.speaker.me.term).items():
-            self.speaker.dropped(lane, lowest, asyncio.get_running_loop().time())
+        term = self.speaker.me.term
+        for one in (*self.store.terms(term), term):
+            for lane, lowest in self.store.lowest(one).items():
+                self.speaker.dropped(one, lane, lowest, asyncio.get_running_loop().time())
         self._pump.flush()
 
     def _store_failed(self, error: StoreError) -> None:

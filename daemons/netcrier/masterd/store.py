@@ -263,6 +263,13 @@ class Store:
             lanes.append(out)
         return lanes
 
+    def terms(self, before: int) -> list[int]:
+        """The terms before this one of which messages were sent."""
+        rows = self._read(
+            "SELECT term FROM message WHERE term < ? UNION SELECT term FROM base WHERE term < ?", *[before] * 2
+        )
+        return sorted(term for (term,) in rows)
+
     def lowest(self, term: int) -> dict[int, int]:
         """The first number that is kept of each lane of which something was dropped."""
         return {

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from netcrier.control.methods import NODED, AnyMethod
 from netcrier.control.types.shared import Reloaded
 from netcrier.core.events import (
@@ -36,7 +38,7 @@ from netcrier.core.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import parity
 from netcrier.errors import ConfigError, DecodeError, StoreError
-from netcrier.ids import MasterId
+from netcrier.ids import MasterId, MessageId
 from netcrier.noded import handlers, identity
 from netcrier.noded.catch_up import fetch
 from netcrier.noded.config import Config
@@ -303,10 +305,10 @@ class App:
         now = asyncio.get_running_loop().time()
         for entry in written:
             self.last = entry
-            self.listener.delivered(entry.id.lane, entry.last, now)
+            self.listener.delivered(replace(entry.id, sequence=entry.last), now)
         if self.journal.logged == self.journal.newest:  # refused and skipped numbers leave no line
             for lane in self.listener.inbox.lanes:
-                self.listener.delivered(lane.lane, lane.mark, now)
+                self.listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
         arrived, self.arrived = self.arrived, asyncio.Event()
         arrived.set()
         self.handling.messages.wake()

@@ -320,8 +320,8 @@ class Journal:
     def _forget_refused(database: sqlite3.Connection, master: MasterId, lanes: Iterable[Lane]) -> None:
         """Their numbers are taken, their digests no longer needed."""
         database.executemany(
-            "DELETE FROM message WHERE master = ? AND term = ? AND lane = ? AND sequence <= ? AND n < 0",
-            [(master, lane.term, lane.lane, lane.mark) for lane in lanes],
+            "DELETE FROM message WHERE n < 0 AND master = ? AND lane = ? AND (term, sequence) <= (?, ?)",
+            [(master, lane.lane, lane.term, lane.mark) for lane in lanes],
         )
 
     @staticmethod

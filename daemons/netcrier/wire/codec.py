@@ -20,6 +20,11 @@ class Reader:
         self._data = data
         self._at = 0
 
+    @property
+    def left(self) -> int:
+        """Bytes that are not taken."""
+        return len(self._data) - self._at
+
     def take(self, size: int) -> bytes:
         """Exactly `size` bytes."""
         end = self._at + size
@@ -66,12 +71,12 @@ class Reader:
 
     def rest(self) -> bytes:
         """What is left."""
-        return self.take(len(self._data) - self._at)
+        return self.take(self.left)
 
     def end(self) -> None:
         """Fails unless everything was taken."""
-        if self._at != len(self._data):
-            raise DecodeError("trailing", f"{len(self._data) - self._at} bytes")
+        if self.left:
+            raise DecodeError("trailing", f"{self.left} bytes")
 
 
 def at_most(number: int, most: int) -> int:

@@ -23,6 +23,7 @@ class Kind(IntEnum):
     HEARD = 9
     QUESTION = 10
     REKEY = 11
+    TURN = 12
 
     HELLO = 0x41
     REPORT = 0x42

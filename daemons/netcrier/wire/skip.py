@@ -1,6 +1,7 @@
 """SKIP: numbers of a lane that a node will not get, and why. With it a lane goes on behind them.
 
-head 32, lane 1, first sequence 8, count 4, cause 1, roster index 4 (0xffffffff: any node), chain 16, signature 64
+head 32, lane 1, first sequence 8, count 4, cause 1, roster index 4 (0xffffffff: any node), chain 16,
+term 4 (only where it is not the head's), signature 64
 
 The chain is the lane's after the last of these numbers: the node cannot make it without them. What is not for one node
 may be for another, so such a skip names the node; who records it cannot turn it against others.
@@ -44,6 +45,13 @@ class Skip(msgspec.Struct, frozen=True):
     cause: Cause
     index: int
     chain: Digest
+    earlier: int | None = None
+    """The term of the numbers, where it is an earlier one than the head's."""
+
+    @property
+    def term(self) -> int:
+        """The term of the numbers."""
+        return self.earlier or self.head.term
 
     @property
     def last(self) -> int:
@@ -54,7 +62,8 @@ class Skip(msgspec.Struct, frozen=True):
 def encode_skip(skip: Skip) -> bytes:
     """The content to sign."""
     writer = write_head(skip.head).uint(skip.lane, 1).uint(skip.first, 8).uint(skip.count, 4)
-    return bytes(writer.uint(skip.cause, 1).uint(skip.index, 4).put(skip.chain, DIGEST_SIZE))
+    writer.uint(skip.cause, 1).uint(skip.index, 4).put(skip.chain, DIGEST_SIZE)
+    return bytes(writer.uint(skip.earlier, 4) if skip.earlier else writer)
 
 
 def decode_skip(plaintext: bytes) -> Skip:
@@ -62,7 +71,10 @@ def decode_skip(plaintext: bytes) -> Skip:
     reader = Reader(split(plaintext)[0])
     head, lane, first, count = read_head(reader), reader.uint(1), reader.uint(8), reader.uint(4)
     number, index, chain = reader.uint(1), reader.uint(4), Digest(reader.take(DIGEST_SIZE))
+    earlier = reader.uint(4) if reader.left else None
     reader.end()
+    if earlier is not None and not 1 <= earlier < head.term:
+        raise DecodeError("malformed", "skip of another term")
     if number not in _CAUSES or lane not in LANES or not first or not 1 <= count <= SKIP_MAX:
         raise DecodeError("malformed", "skip")
-    return Skip(head, lane, first, count, Cause(number), index, chain)
+    return Skip(head, lane, first, count, Cause(number), index, chain, earlier)

@@ -224,7 +224,7 @@ def test_what_the_store_no_longer_keeps_is_a_gap_and_what_follows_is_delivered()
     net.run(3)
     for identity in sent[:40]:
         del net.shelf.kept[identity]
-    net.master.dropped(0, 41, net.now)
+    net.master.dropped(1, 0, 41, net.now)
     back(net, gone)
     assert gone.log == sent[40:]
     assert gone.passed == [Passed(sent[0], 40, Told.GAP)]

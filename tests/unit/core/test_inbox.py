@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from netcrier.core.inbox import Arrival, Batch, Inbox, Lane, Passed, Verdict
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId, MessageId
@@ -112,14 +113,50 @@ def test_what_lies_too_far_beyond_the_mark_waits_and_the_gap_can_always_be_fille
     assert offer(inbox, HELD_MAX + 1) is Verdict.NEW
 
 
-def test_a_lane_begins_again_only_in_a_later_term() -> None:
+def test_a_lane_begins_once_and_changes_its_term_by_a_turn_alone() -> None:
     inbox = Inbox()
     assert offer(inbox, 1) is Verdict.NO_LANE
     assert inbox.begin(Lane(0, 1, 9))
     assert not inbox.begin(Lane(0, 1, 0))
-    assert inbox.lanes[0].mark == 9
-    assert inbox.begin(Lane(0, 2, 0))
+    assert not inbox.begin(Lane(0, 2, 0))
+    assert (inbox.lanes[0].term, inbox.lanes[0].mark) == (1, 9)
+    inbox.turn(0, 9, 3)
+    assert commit(inbox) == []
+    assert inbox.lanes == (Lane(0, 3, 0),)
     assert offer(inbox, 10) is Verdict.OTHER_TERM
+    assert inbox.take_batch() is None
+
+
+def test_a_turn_releases_what_is_held_and_names_what_lacks_below_the_last_that_is_known() -> None:
+    inbox = fresh(1)
+    for sequence in (4, 6):
+        offer(inbox, sequence)
+    commit(inbox)
+    inbox.turn(0, 8, 2)
+    batch = inbox.take_batch()
+    assert batch
+    assert batch.released == (
+        Passed(MessageId(1, 0, 2), 3, Told.GAP), MessageId(1, 0, 4), Passed(MessageId(1, 0, 5), 5, Told.GAP),
+        MessageId(1, 0, 6), Passed(MessageId(1, 0, 7), 8, Told.GAP),
+    )  # fmt: skip
+    assert (batch.lanes, batch.untold) == ((Lane(0, 2, 0),), ())
+    inbox.failed(batch)
+    assert inbox.lanes[0].mark == 1
+    again = inbox.take_batch()
+    assert again == batch
+    inbox.committed(again)
+    assert inbox.lanes == (Lane(0, 2, 0),)
+
+
+def test_what_comes_while_the_turn_is_committed_goes_with_the_term() -> None:
+    inbox = fresh(1)
+    inbox.turn(0, 1, 2)
+    batch = inbox.take_batch()
+    assert batch
+    assert offer(inbox, 2) is Verdict.NEW
+    inbox.committed(batch)
+    assert inbox.take_batch() is None
+    assert inbox.missing(0, 1) == ((1, 1),)
 
 
 def test_a_request_names_at_most_256_messages_in_48_ranges() -> None:
@@ -187,20 +224,20 @@ def steps(inbox: Inbox) -> list[MessageId | Passed]:
 def test_a_skip_takes_effect_when_all_before_it_is_there() -> None:
     inbox = fresh()
     offer(inbox, 4)
-    assert inbox.skip(1, skip(2, 3)) is Verdict.NEW
+    assert inbox.skip(skip(2, 3)) is Verdict.NEW
     assert commit(inbox) == []
     assert inbox.missing(0, 6) == ((1, 1), (5, 2))
     offer(inbox, 1)
     assert steps(inbox) == [MessageId(1, 0, 1), Passed(MessageId(1, 0, 2), 3, Told.MISSED), MessageId(1, 0, 4)]
     assert (inbox.lanes[0].mark, inbox.lanes[0].chain) == (4, chain_at(4))
-    assert inbox.skip(1, skip(2, 3)) is Verdict.KNOWN
+    assert inbox.skip(skip(2, 3)) is Verdict.KNOWN
 
 
 def test_what_is_there_of_skipped_numbers_is_released_in_its_place() -> None:
     inbox = fresh()
     for sequence in (2, 5):
         offer(inbox, sequence)
-    inbox.skip(1, skip(1, 6, Cause.NO_LONGER_KEPT))
+    inbox.skip(skip(1, 6, Cause.NO_LONGER_KEPT))
     assert steps(inbox) == [
         Passed(MessageId(1, 0, 1), 1, Told.GAP),
         MessageId(1, 0, 2),
@@ -213,7 +250,7 @@ def test_what_is_there_of_skipped_numbers_is_released_in_its_place() -> None:
 
 def test_what_is_not_for_this_node_leaves_nothing_to_log_or_tell() -> None:
     inbox = fresh()
-    inbox.skip(1, skip(1, 9, Cause.NOT_FOR_YOU))
+    inbox.skip(skip(1, 9, Cause.NOT_FOR_YOU))
     batch = inbox.take_batch()
     assert batch
     assert (batch.released, batch.untold, batch.lanes[0].mark) == ((), (), 9)
@@ -222,7 +259,7 @@ def test_what_is_not_for_this_node_leaves_nothing_to_log_or_tell() -> None:
 def test_a_long_run_is_told_in_outcomes_of_65536_numbers() -> None:
     inbox = fresh()
     last = 0x10000 + 2
-    inbox.skip(1, Skip(HEAD, 0, 1, last, Cause.NO_LONGER_KEPT, ANY_NODE, digest(b"")))
+    inbox.skip(Skip(HEAD, 0, 1, last, Cause.NO_LONGER_KEPT, ANY_NODE, digest(b"")))
     batch = inbox.take_batch()
     assert batch
     assert batch.released == (Passed(MessageId(1, 0, 1), last, Told.GAP),)
@@ -246,20 +283,20 @@ def test_a_withheld_message_takes_its_number_and_is_not_listed_as_held() -> None
 
 def test_a_lane_holds_so_many_skips_and_no_more() -> None:
     inbox = fresh()
-    verdicts = {inbox.skip(1, skip(2 * number, 2 * number)) for number in range(1, SKIPS_HELD_MAX + 1)}
+    verdicts = {inbox.skip(skip(2 * number, 2 * number)) for number in range(1, SKIPS_HELD_MAX + 1)}
     assert verdicts == {Verdict.NEW}
-    assert inbox.skip(1, skip(1000, 1000)) is Verdict.TOO_FAR
+    assert inbox.skip(skip(1000, 1000)) is Verdict.TOO_FAR
     assert inbox.take_batch() is None
 
 
 def test_a_skip_of_another_term_or_lane_is_refused() -> None:
-    assert fresh().skip(2, skip(1, 1)) is Verdict.OTHER_TERM
-    assert Inbox().skip(1, skip(1, 1)) is Verdict.NO_LANE
+    assert fresh().skip(replace(skip(1, 1), head=replace(HEAD, term=2))) is Verdict.OTHER_TERM
+    assert Inbox().skip(skip(1, 1)) is Verdict.NO_LANE
 
 
 def test_skips_of_a_failed_batch_are_asked_for_again() -> None:
     inbox = fresh()
-    inbox.skip(1, skip(1, 2))
+    inbox.skip(skip(1, 2))
     batch = inbox.take_batch()
     assert batch
     inbox.failed(batch)

@@ -6,6 +6,8 @@ from netcrier.core.outcomes import Outcomes, Untold
 from netcrier.wire.limits import HANDLED_KEPT_MAX, OUTCOMES_MAX
 from netcrier.wire.report import Outcome, Told
 
+TERMS = {0: 1, 1: 1}
+
 
 def refused(sequence: int, lane: int = 0, term: int = 1) -> Untold:
     return Untold(term, Outcome(lane, sequence, Told.REFUSED, 1))
@@ -21,17 +23,17 @@ def outcomes(*kept: Untold) -> Outcomes:
 
 def test_the_lowest_numbers_are_listed_first_and_handlers_last() -> None:
     told = outcomes(handled(1), refused(9), refused(2, lane=1), refused(3))
-    listed = [(one.lane, one.sequence, one.told) for one in told.listed(1, 1, 0.0)]
+    listed = [(one.lane, one.sequence, one.told) for one in told.listed(1, TERMS, 0.0)]
     assert listed == [(0, 3, Told.REFUSED), (0, 9, Told.REFUSED), (1, 2, Told.REFUSED), (0, 1, Told.HANDLED)]
 
 
 def test_a_report_lists_as_many_as_it_may_and_the_next_goes_on_once_they_are_heard() -> None:
     many = [refused(number) for number in range(1, OUTCOMES_MAX + 3)]
     told = outcomes(*many)
-    assert [one.sequence for one in told.listed(7, 1, 0.0)] == list(range(1, OUTCOMES_MAX + 1))
+    assert [one.sequence for one in told.listed(7, TERMS, 0.0)] == list(range(1, OUTCOMES_MAX + 1))
     assert told.heard(7, 1.0) == many[:OUTCOMES_MAX]
     assert told.timer == 1.0
-    assert [one.sequence for one in told.listed(8, 1, 0.0)] == [OUTCOMES_MAX + 1, OUTCOMES_MAX + 2]
+    assert [one.sequence for one in told.listed(8, TERMS, 0.0)] == [OUTCOMES_MAX + 1, OUTCOMES_MAX + 2]
     assert len(told.heard(8, 1.0)) == 2
     assert len(told) == 0
     assert told.timer is None
@@ -39,23 +41,36 @@ def test_a_report_lists_as_many_as_it_may_and_the_next_goes_on_once_they_are_hea
 
 def test_what_came_after_the_report_is_not_heard_with_it() -> None:
     told = outcomes(refused(1))
-    told.listed(7, 1, 0.0)
+    told.listed(7, TERMS, 0.0)
     told.add([refused(2)], 0.0)
     assert told.heard(7, 0.0) == [refused(1)]
     assert told.heard(7, 0.0) == []
-    assert [one.sequence for one in told.listed(8, 1, 0.0)] == [2]
+    assert [one.sequence for one in told.listed(8, TERMS, 0.0)] == [2]
 
 
 def test_messages_of_another_term_are_not_told_to_this_one() -> None:
     told = outcomes(refused(1, term=1), refused(2, term=2))
-    assert [one.sequence for one in told.listed(1, 2, 0.0)] == [2]
+    assert [one.sequence for one in told.listed(1, {0: 2}, 0.0)] == [2]
+
+
+def test_of_a_term_that_a_lane_has_left_nothing_is_owed_or_kept() -> None:
+    told = outcomes(refused(1), handled(2), refused(1, lane=1))
+    assert told.owes(0, 1)
+    told.listed(1, TERMS, 0.0)
+    told.heard(1, 0.0)
+    told.add([handled(2)], 0.0)
+    assert not told.owes(0, 1)
+    assert told.turned(0, 2, 0.0) == [handled(2)]
+    assert told.timer is None
+    assert told.add([handled(3)], 0.0) == [handled(3)], "it ended after the turn"
+    assert len(told) == 0
 
 
 def test_reports_come_ever_more_rarely_until_something_new_is_to_be_told() -> None:
     told = outcomes(refused(1))
     waits = []
     for counter in range(12):
-        told.listed(counter, 1, 0.0)
+        told.listed(counter, TERMS, 0.0)
         assert told.timer is not None
         waits.append(told.timer)
     assert waits == sorted(waits)
@@ -68,4 +83,4 @@ def test_of_too_many_results_of_handlers_the_oldest_go_and_nothing_else() -> Non
     told = outcomes(refused(1))
     dropped = told.add([handled(number) for number in range(1, HANDLED_KEPT_MAX + 3)], 0.0)
     assert dropped == [handled(1), handled(2)]
-    assert told.listed(1, 1, 0.0)[0] == refused(1).outcome
+    assert told.listed(1, TERMS, 0.0)[0] == refused(1).outcome

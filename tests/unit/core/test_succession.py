@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
+from netcrier.core.delivery import State
 from netcrier.core.events import Audience, Datagram, NodeRow, Received
+from netcrier.core.inbox import Passed
 from netcrier.core.keyring import Keyring
 from netcrier.core.outbox import OutLane
 from netcrier.core.speaker import Speaker
@@ -17,9 +20,10 @@ from netcrier.errors import UsageError
 from netcrier.ids import LANES, MessageId
 from netcrier.wire.header import read_front
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import TALLIES_PER_SECOND
+from netcrier.wire.limits import CATCH_UP_LAG, TALLIES_PER_SECOND
+from netcrier.wire.report import Told
 
-from tests.network import MASTER, Network, Shelf
+from tests.network import MASTER, Network, Node, Shelf
 from tests.unit.core.test_exchange import enrolled
 
 
@@ -49,10 +53,9 @@ def tell(net: Network, other: Speaker) -> list[Datagram]:
 
 
 def new_term(net: Network, term: int) -> None:
-    """The master of the network begins a term."""
-    net.term, net.boot = term, net.boot + 1
-    net.lanes = [OutLane(lane) for lane in LANES]
-    net.start_master()
+    """Another master takes over, whose store lacks nothing."""
+    net.boot += 1
+    net.begin_term(term)
 
 
 def test_nodes_follow_a_new_term_within_a_beacon_and_keep_what_they_have() -> None:
@@ -69,7 +72,7 @@ def test_nodes_follow_a_new_term_within_a_beacon_and_keep_what_they_have() -> No
     assert all(node.lanes[0].term == 2 for node in net.nodes)
 
 
-def test_a_batch_of_the_old_term_that_is_committed_late_changes_nothing_in_the_new_one() -> None:
+def test_a_batch_of_the_old_term_that_is_committed_late_still_counts_there() -> None:
     net = enrolled(1, seed=31)
     node = net.nodes[0]
     net.broadcast(b"old")
@@ -83,6 +86,8 @@ def test_a_batch_of_the_old_term_that_is_committed_late_changes_nothing_in_the_n
     for datagram in net.master.datagrams_to_send():
         node.listener.receive(Received(datagram.data, MASTER, net.now, net.now_us))
     node.listener.committed(batch, net.now)
+    assert [(lane.term, lane.mark) for lane in node.listener.inbox.lanes] == [(1, 1), (1, 0)]
+    net.run(1)
     assert [(lane.term, lane.mark) for lane in node.listener.inbox.lanes] == [(2, 0), (2, 0)]
 
 
@@ -202,3 +207,140 @@ def test_its_own_beacons_that_come_back_cost_no_check_and_stop_nothing() -> None
     question = other.datagrams_to_send()[0].data
     other.receive(Received(question, MASTER, net.now, net.now_us))
     assert other.tenure.rival is None
+
+
+def terms_of(node: Node) -> list[int]:
+    return [lane.term for lane in node.listener.inbox.lanes]
+
+
+def away_for(net: Network, bodies: list[bytes], **condition: Any) -> tuple[Node, list[MessageId]]:
+    """A node that is cut off while these are sent to the others, and what was sent."""
+    away = net.nodes.pop()
+    sent = [net.broadcast(body, **condition).id for body in bodies]
+    net.run(20, until=lambda: all(node.log[-1:] == sent[-1:] for node in net.nodes))
+    return away, sent
+
+
+@pytest.mark.parametrize("count", [3, CATCH_UP_LAG + 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_node_that_was_away_gets_what_it_missed_of_the_old_term_and_then_the_new_one(seed: int, count: int) -> None:
+    net = enrolled(3, seed=400 + seed, loss=0.2 if seed else 0.0)
+    first = net.broadcast(b"first").id
+    net.run(2)
+    away, sent = away_for(net, [b"%d" % number for number in range(count)])
+    new_term(net, 2)
+    net.run(1)
+    new = [net.broadcast(b"new %d" % number).id for number in range(3)]
+    net.run(3)
+    net.nodes.append(away)
+    net.run(20, until=lambda: len(away.log) == count + 4)
+    assert all(node.log == [first, *sent, *new] for node in net.nodes)
+    assert net.connections == (0 if count < CATCH_UP_LAG else 1)
+    net.run(3)
+    for message in sent:
+        delivery = net.master.deliveries.get(message)
+        assert delivery
+        assert not delivery.outstanding, "the new master knows who has it"
+        assert delivery.received == 3
+    assert away.passed == []
+
+
+def test_over_two_take_overs_each_term_is_finished_before_the_next() -> None:
+    net = enrolled(2, seed=410)
+    away, sent = away_for(net, [b"one", b"two"])
+    new_term(net, 2)
+    net.run(1)
+    sent.append(net.broadcast(b"three").id)
+    net.run(1)
+    new_term(net, 5)
+    net.run(1)
+    sent.append(net.broadcast(b"four").id)
+    net.nodes.append(away)
+    net.run(10, until=lambda: len(away.log) == 4)
+    assert away.log == net.nodes[0].log == sent
+    assert [message.term for message in sent] == [1, 1, 2, 5]
+    assert terms_of(away) == [5, 5]
+
+
+def test_skips_and_tags_of_the_old_term_hold_in_the_new_one() -> None:
+    net = enrolled(2, seed=411)
+    away, sent = away_for(net, [b"for all"])
+    net.broadcast(b"for node0", to="name=node0")
+    late = net.broadcast(b"short", ttl_ms=100).id
+    last = net.broadcast(b"last").id
+    net.run(2)
+    new_term(net, 2)
+    net.run(1)
+    net.nodes.append(away)
+    net.run(10, until=lambda: terms_of(away) == [2, 2])
+    assert away.log == [*sent, last]
+    assert away.passed == [Passed(late, late.sequence, Told.MISSED)]
+    net.run(2)
+    delivery = net.master.deliveries.get(late)
+    assert delivery
+    assert delivery.states[net.rows[away.listener.id].index] is State.MISSED
+    assert away.untold == {}
+
+
+def test_what_the_store_of_the_new_term_lacks_is_a_gap_to_who_lacks_it_and_stays_with_who_has_it() -> None:
+    net = enrolled(3, seed=412)
+    first = net.broadcast(b"first").id
+    net.run(1)
+    away, lost = away_for(net, [b"lost 1", b"lost 2"])
+    for lane in net.lanes:  # the store is a copy from before
+        lane.digests, lane.chains = lane.digests[:1], lane.chains[:1]
+    for message in lost:
+        del net.shelf.kept[message]
+        net.master.deliveries._all.pop(message)
+    net.unknown = [(1, 0, 3)]
+    new_term(net, 2)
+    net.run(1)
+    new = net.broadcast(b"new").id
+    net.nodes.append(away)
+    net.run(10, until=lambda: away.log[-1:] == [new])
+    assert away.log == [first, new]
+    assert away.passed == [Passed(lost[0], 3, Told.GAP)]
+    assert all((node.log, node.passed) == ([first, *lost, new], []) for node in net.nodes[:2])
+    assert net.master.refused["number not in this store"] == net.master.refused["chain mismatch"] == 0
+
+
+def test_a_node_that_has_more_than_the_copy_has_its_word_taken_up_to_where_that_ends() -> None:
+    net = enrolled(2, seed=413)
+    net.lose = lambda _data, up: up  # no receipt ever comes
+    first, second = net.broadcast(b"first").id, net.broadcast(b"second").id
+    net.run(1)
+    for lane in net.lanes:
+        lane.digests, lane.chains = lane.digests[:1], lane.chains[:1]
+    net.master.deliveries._all.pop(second)
+    net.unknown = [(1, 0, 2)]
+    net.lose = lambda _data, _up: False
+    new_term(net, 2)
+    net.run(2)
+    assert [done.message for done in net.completed] == [first]
+    assert all(node.log == [first, second] for node in net.nodes)
+
+
+def test_a_node_that_starts_again_in_the_old_term_still_gets_it_all() -> None:
+    net = enrolled(2, seed=414)
+    away, sent = away_for(net, [b"one", b"two"])
+    new_term(net, 2)
+    net.lose = lambda data, up: not up and read_front(data).kind is Kind.MESSAGE
+    net.nodes.append(away)
+    net.run(2)
+    assert (terms_of(away), away.log) == ([1, 2], [])
+    away.start()
+    net.lose = lambda _data, _up: False
+    net.run(10, until=lambda: terms_of(away) == [2, 2])
+    assert away.log == sent
+
+
+def test_no_turn_is_said_before_the_receipts_of_the_old_term_are_committed() -> None:
+    net = enrolled(1, seed=415)
+    node = net.nodes[0]
+    net.broadcast(b"one")
+    net.run(1)
+    new_term(net, 2)
+    net.master.heard = lambda entries: None  # type: ignore[method-assign]  # noqa: ARG005 - the commit fails
+    net.run(5)
+    assert terms_of(node) == [1, 1]
+    assert Kind.TURN not in {read_front(data).kind for data in net.sent}

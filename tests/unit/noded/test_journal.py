@@ -122,7 +122,7 @@ def test_a_damaged_file_is_said_and_not_begun_anew(path: Path) -> None:
 
 
 def passed(journal: Journal, inbox: Inbox, skip: Skip) -> None:
-    assert inbox.skip(1, skip) is Verdict.NEW
+    assert inbox.skip(skip) is Verdict.NEW
     batch = inbox.take_batch()
     assert batch
     journal.commit(batch, MASTER, "token")

@@ -74,6 +74,7 @@ def test_every_kind_has_its_number(kind: Kind) -> None:
         ("SKIP", 0, 130),
         ("HEARD", 0, 33),
         ("SOLICIT", 0, 51),
+        ("TURN", 0, 58),
         ("BLOCK, FRAGMENT, PARITY", 0, len(encode_block(datagrams.BLOCK)) - 32),
         ("BLOCK, FRAGMENT, PARITY", 1, len(encode_fragment(datagrams.FRAGMENT)) - len(datagrams.FRAGMENT.data)),
         ("FETCH", 0, len(encode_fetch(datagrams.FETCH)) - 8),
@@ -110,6 +111,8 @@ def test_the_stated_sizes_are_those_of_the_vectors() -> None:
     assert len(datagrams.message()) == DOWN_SIZE + 28 + 68 + len("a=b") + len(datagrams.MESSAGE.body) + 64
     assert len(datagrams.skip()) == DOWN_SIZE + 28 + 130
     assert len(datagrams.heard()) == DOWN_SIZE + 28 + 33 + 16 * 2 + 64
+    assert len(datagrams.turn()) == DOWN_SIZE + 28 + 58 + 16 * 2 + 64
+    assert len(datagrams.earlier_skip()) == len(datagrams.skip()) + 4
     assert len(encode_report(datagrams.OUTCOMES)) == len(encode_report(datagrams.REPORT)) + 12 * 3
     assert len(datagrams.solicit()) == DOWN_SIZE + 28 + 51 + len(datagrams.SOLICIT.bitmap) + 64
     assert len(encode_report(datagrams.REPORT)) == 25 + 2 * 38 + 24 + 1

@@ -19,6 +19,7 @@ def test_no_number_changes_its_meaning() -> None:
         "HEARD": 9,
         "REKEY": 11,
         "QUESTION": 10,
+        "TURN": 12,
         "HELLO": 0x41,
         "REPORT": 0x42,
         "REQUEST": 0x43,

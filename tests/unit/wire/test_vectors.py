@@ -28,6 +28,7 @@ from netcrier.wire.skip import decode_skip
 from netcrier.wire.solicit import decode_solicit
 from netcrier.wire.tally import open_tally, read_teller
 from netcrier.wire.token import decode_token
+from netcrier.wire.turn import decode_turn
 
 from tests import datagrams
 
@@ -41,7 +42,7 @@ def frozen(kind: Kind) -> bytes:
 
 
 def test_every_kind_of_this_version_has_a_vector() -> None:
-    more = {"TOKEN", "MESSAGE in blocks", "REPORT with outcomes"}
+    more = {"TOKEN", "MESSAGE in blocks", "REPORT with outcomes", "SKIP of an earlier term"}
     assert set(FROZEN) == {kind.name for kind in Kind} | more
 
 
@@ -104,6 +105,20 @@ def test_the_frozen_skip_is_read() -> None:
     plaintext = open_down(frozen(Kind.SKIP), KEYS)
     verify(Kind.SKIP, datagrams.GROUP, plaintext, VERIFIER)
     assert decode_skip(plaintext) == datagrams.SKIP
+
+
+def test_the_frozen_skip_of_an_earlier_term_is_read() -> None:
+    data = bytes.fromhex(FROZEN["SKIP of an earlier term"])
+    assert data == datagrams.earlier_skip()
+    plaintext = open_down(data, KEYS)
+    verify(Kind.SKIP, datagrams.GROUP, plaintext, VERIFIER)
+    assert decode_skip(plaintext) == datagrams.EARLIER_SKIP
+
+
+def test_the_frozen_turn_is_read() -> None:
+    plaintext = open_down(frozen(Kind.TURN), KEYS)
+    verify(Kind.TURN, datagrams.GROUP, plaintext, VERIFIER)
+    assert decode_turn(plaintext) == datagrams.TURN
 
 
 def test_the_frozen_heard_is_read() -> None:

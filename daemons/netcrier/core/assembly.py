@@ -280,6 +280,7 @@ class Assembly:
         block = partial.blocks[number]
         hashes = block.hashes
         assert hashes
+        before = block.held if block.parity else 0
         if len(block.parts) < len(hashes):
             assert self._parity
             restored = self._parity.restored(block.parts | block.parity, len(hashes))
@@ -290,11 +291,10 @@ class Assembly:
                     block.parity.clear()
                     raise DecodeError("bad parity")
                 block.parts[place] = data
-        before = partial.held
-        block.parity.clear()
         block.whole = True
-        partial.held = sum(one.held for one in partial.blocks.values())
-        self.held += partial.held - before
+        if before:
+            block.parity.clear()
+            self._release(partial, before - block.held)
 
     @staticmethod
     def _length(partial: _Partial, number: int, place: int) -> int:

@@ -1,12 +1,14 @@
-"""Tells a copy by another carrier from a replay: the same bytes, heard twice within a second.
+"""Tells a copy by another carrier from a replay: the same datagram, heard twice within a second.
 
 A node on two networks, or on one with two carriers, hears each datagram as often. Whoever replays so soon has won
-nothing: what came first holds.
+nothing: what came first holds. Datagrams are known by their last bytes: the tag of a seal, or a signature's end.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from netcrier.wire.envelope import TAG_SIZE
 
 KEPT: Final = 64
 """Datagrams that are remembered."""
@@ -22,11 +24,11 @@ class Copies:
 
     def heard(self, data: bytes, now: float) -> None:
         """A datagram was taken."""
-        self._heard[data] = now
+        self._heard[data[-TAG_SIZE:]] = now
         if len(self._heard) > KEPT:
             del self._heard[next(iter(self._heard))]
 
     def is_copy(self, data: bytes, now: float) -> bool:
         """Whether the same was taken just now."""
-        at = self._heard.get(data)
+        at = self._heard.get(data[-TAG_SIZE:])
         return at is not None and now - at <= SOON

@@ -17,7 +17,7 @@ from netcrier.errors import DecodeError
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, open_marks, verify_beacon
 from netcrier.wire.envelope import AgreementKey, Verifier
-from netcrier.wire.header import epoch_of, open_down, read_front
+from netcrier.wire.header import epoch_of, group_of, open_down
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import STRANGERS_PER_SECOND
 from netcrier.wire.signed import Head
@@ -108,14 +108,13 @@ class Hearing:
             self.stranger(now)
         return None
 
-    def opened(self, data: bytes) -> bytes:
+    def opened(self, kind: Kind, data: bytes) -> bytes:
         """The plaintext of what is sealed for the group; nothing is verified yet."""
         if self.pin is None:
             raise DecodeError("not enrolled")
-        front = read_front(data)
-        if front.group != self.pin.group:
+        if group_of(data) != self.pin.group:
             raise DecodeError("other group")
-        if front.kind not in CONTENT:
+        if kind not in CONTENT:
             self.epochs.not_before(epoch_of(data))
         return open_down(data, self.epochs.seals)
 

@@ -65,7 +65,7 @@ from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import node_id
 from netcrier.wire.fetch import Fetch, encode_fetch
 from netcrier.wire.fragment import decode_fragment, decode_parity
-from netcrier.wire.header import read_front
+from netcrier.wire.header import read_kind
 from netcrier.wire.heard import decode_heard
 from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
@@ -201,7 +201,7 @@ class Listener:
         """One datagram from the network."""
         self._hearing.epochs.expire(got.now)
         try:
-            reader = self._readers.get(read_front(got.data).kind)
+            reader = self._readers.get(read_kind(got.data))
             if reader is None:
                 raise DecodeError("not for a node")
             reader(got)
@@ -357,7 +357,7 @@ class Listener:
         self._look_behind(got.now)
 
     def _on_message(self, got: Received) -> None:
-        plaintext = self._hearing.opened(got.data)
+        plaintext = self._hearing.opened(Kind.MESSAGE, got.data)
         message = decode_message(plaintext)
         assert self.pin
         digest = content_digest(Kind.MESSAGE, self.pin.group, plaintext)
@@ -370,18 +370,18 @@ class Listener:
             self._look_behind(got.now)
 
     def _on_block(self, got: Received) -> None:
-        self._intake.block(decode_block(self._hearing.opened(got.data)), got.now)
+        self._intake.block(decode_block(self._hearing.opened(Kind.BLOCK, got.data)), got.now)
 
     def _on_fragment(self, got: Received) -> None:
-        piece = decode_fragment(self._hearing.opened(got.data))
+        piece = decode_fragment(self._hearing.opened(Kind.FRAGMENT, got.data))
         self._flowing = True
         self._intake.fragment(piece, got.now)
 
     def _on_parity(self, got: Received) -> None:
-        self._intake.parity(decode_parity(self._hearing.opened(got.data)), got.now)
+        self._intake.parity(decode_parity(self._hearing.opened(Kind.PARITY, got.data)), got.now)
 
     def _on_skip(self, got: Received) -> None:
-        plaintext = self._hearing.opened(got.data)
+        plaintext = self._hearing.opened(Kind.SKIP, got.data)
         skip = decode_skip(plaintext)
         if skip.index not in (ANY_NODE, self.membership.index):
             raise DecodeError("not for this node")
@@ -390,7 +390,7 @@ class Listener:
         self._gaps.known(skip.lane, skip.last, got.now)
 
     def _on_heard(self, got: Received) -> None:
-        plaintext = self._hearing.opened(got.data)
+        plaintext = self._hearing.opened(Kind.HEARD, got.data)
         heard = decode_heard(plaintext)
         ours = (self.membership.index, self.me.boot)
         counters = [entry.counter for entry in heard.entries if (entry.index, entry.boot) == ours]
@@ -400,7 +400,7 @@ class Listener:
         self._settled([one for counter in counters for one in self._outcomes.heard(counter, got.now)])
 
     def _on_turn(self, got: Received) -> None:
-        plaintext = self._hearing.opened(got.data)
+        plaintext = self._hearing.opened(Kind.TURN, got.data)
         turn = decode_turn(plaintext)
         ours = (self.membership.index, self.me.boot)
         mark = next((stand.received for stand in turn.stands if (stand.index, stand.boot) == ours), None)
@@ -418,7 +418,7 @@ class Listener:
             self.inbox.turn(turn.lane, turn.known, turn.following)
 
     def _on_solicit(self, got: Received) -> None:
-        plaintext = self._hearing.opened(got.data)
+        plaintext = self._hearing.opened(Kind.SOLICIT, got.data)
         solicit = decode_solicit(plaintext)
         if self.membership.index is None or not solicit.asks(self.membership.index):
             raise DecodeError("not asked")
@@ -447,7 +447,7 @@ class Listener:
         self._heard(got.now)
 
     def _on_question(self, got: Received) -> None:
-        plaintext = self._hearing.opened(got.data)
+        plaintext = self._hearing.opened(Kind.QUESTION, got.data)
         question = decode_question(plaintext)
         self._hearing.said(Kind.QUESTION, plaintext, question.head)
         if not self._meant(question.selector):

@@ -27,6 +27,7 @@ _MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29  # IP_MULTICAST_ALL, IPV6_MULTICAST
 _ADD_MEMBERSHIP, _DROP_MEMBERSHIP = 35, 36  # IP_ADD_MEMBERSHIP and its inverse
 _IPV6_ADD_MEMBERSHIP, _IPV6_DROP_MEMBERSHIP = 20, 21
 _TIMESPEC = struct.Struct("=qq" if struct.calcsize("P") == 8 else "=ii")
+_COUNT = struct.Struct("=I")
 _ANCILLARY = socket.CMSG_SPACE(4) + socket.CMSG_SPACE(_TIMESPEC.size)
 
 
@@ -67,7 +68,7 @@ class UdpPort:
 
     def __init__(self, port: int, owner: str) -> None:
         self.errors: Counter[str] = Counter()
-        self._drops: dict[int, int] = {}
+        self._drops: dict[socket.socket, bytes] = {}
         self._ipv4 = _bound(socket.AF_INET, port, owner)
         try:
             self._ipv6: socket.socket | None = _bound(socket.AF_INET6, port, owner)
@@ -83,7 +84,7 @@ class UdpPort:
     @property
     def drops(self) -> int:
         """Datagrams that the kernel has dropped for want of buffer."""
-        return sum(self._drops.values())
+        return sum(_COUNT.unpack(value)[0] for value in self._drops.values())
 
     def receive(self, one: socket.socket) -> Iterable[tuple[bytes, Address, int]]:
         """What has arrived on one of `sockets`, at most a turn's worth: data, source, and when, in µs since 1970."""
@@ -96,12 +97,12 @@ class UdpPort:
                 self._failed(error)
                 continue
             arrived_us = 0
-            for level, kind, value in ancillary:
-                if (level, kind) == (socket.SOL_SOCKET, _RXQ_OVFL):
-                    self._drops[one.fileno()] = struct.unpack("=I", value)[0]
-                elif (level, kind) == (socket.SOL_SOCKET, _TIMESTAMPNS):
+            for _, kind, value in ancillary:  # all of SOL_SOCKET: nothing else was asked for
+                if kind == _TIMESTAMPNS:
                     seconds, nanoseconds = _TIMESPEC.unpack(value)
                     arrived_us = seconds * 1_000_000 + nanoseconds // 1000
+                elif kind == _RXQ_OVFL:
+                    self._drops[one] = value
             yield data, _source(source), arrived_us or clock_us()
 
     def send(self, data: bytes, to: Address) -> None:

@@ -54,14 +54,24 @@ def front(kind: Kind, group: GroupId) -> bytes:
     return MAGIC + bytes((VERSION, kind)) + group
 
 
-def read_front(datagram: bytes) -> Front:
-    """Kind and group; DecodeError names the misfit (`too long`, `bad magic`, `bad version`, `unknown kind`, …)."""
+def read_kind(datagram: bytes) -> Kind:
+    """DecodeError names the misfit (`too long`, `bad magic`, `bad version`, `unknown kind`, …)."""
     if len(datagram) > DATAGRAM_MAX:
         raise DecodeError("too long")
     known = _FRONTS.get(datagram[:_KIND_END])
     if known is None or len(datagram) < FRONT_SIZE:
         raise _misfit(datagram)
-    return Front(known, GroupId(datagram[_KIND_END:FRONT_SIZE]))
+    return known
+
+
+def group_of(datagram: bytes) -> GroupId:
+    """The group of a datagram of which the kind is read."""
+    return GroupId(datagram[_KIND_END:FRONT_SIZE])
+
+
+def read_front(datagram: bytes) -> Front:
+    """Kind and group; DecodeError as `read_kind`."""
+    return Front(read_kind(datagram), group_of(datagram))
 
 
 def _misfit(datagram: bytes) -> DecodeError:

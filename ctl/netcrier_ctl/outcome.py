@@ -129,5 +129,6 @@ _FINAL = {
     "missed": "its time ran out before it came",
     "gap": "no longer kept when it came back",
     "revoked": "shut out before it had it",
+    "duplicate": "two machines use its identity: which of them has it is not known",
 }
-"""What is said of a node to which nothing more comes."""
+"""What is said of a node from which nothing more is waited for."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,3 +224,39 @@ def test_a_group_can_be_closed_from_the_start(tmp_path: Path, enrolment: str, wa
         if waiting:
             here.master.call("node.approve", NodeRequest("none"))
             eventually(lambda: stranger.call("status").state == "enrolled", "it is let in")
+
+
+def test_a_copied_identity_is_told_and_its_receipts_are_nobodys(tmp_path: Path) -> None:
+    with Lab(["master", "node1", "node2", "node3"]) as lab:
+        here = Site(lab, tmp_path)
+        here.start_master()
+        here.start_node("node1", NETCRIER_IDENTITY="keep")
+        here.start_node("node3")
+        here.wait_enrolled()
+        first = here.broadcast(b"to the only one")
+        here.wait_received(1)
+        here.nodes["node1"].stop()
+        shutil.copytree(here.nodes["node1"].state, tmp_path / "node2" / "state" / "noded")
+        here.nodes["node1"].start()
+        here.start_node("node2", NETCRIER_IDENTITY="keep", NETCRIER_NAME="node1")
+        for _ in range(2):  # of two that rise together the second is the higher
+            here.nodes["node2"].stop()
+            here.nodes["node2"].start()
+        eventually(lambda: here.master_status().nodes.duplicate == 1, "two machines use one identity")
+        sent = here.broadcast(b"to which of them?")
+        for host in ("node2", "node3"):
+            eventually(lambda host=host: here.sequences(host)[-1:] == [sent.sequence], f"{host} has it")  # type: ignore[misc]  # as in site.py
+        done = lab.run(
+            "master", [sys.executable, "-m", "netcrier_ctl.cli", "broadcast", "again", "--timeout", "10s"],
+            env=here.master.environ, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 5, (done.stdout, done.stderr)
+        assert "1 of 2 received" in done.stdout
+        assert "node1 (two machines use its identity: which of them has it is not known)" in done.stdout
+        rows = {row.name: row.state for row in here.master.call("receipts", ReceiptsRequest(sent.id)).rows}
+        assert rows == {"node1": "duplicate", "node3": "delivered"}
+        assert {row.state for row in here.master.call("receipts", ReceiptsRequest(first.id)).rows} == {"delivered"}
+        nodes = lab.run(
+            "master", [sys.executable, "-m", "netcrier_ctl.cli", "nodes"], env=here.master.environ, timeout=60
+        )
+        assert "two machines use this identity" in nodes.stdout

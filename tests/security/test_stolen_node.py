@@ -364,7 +364,21 @@ def test_two_machines_with_one_identity_are_told_from_a_replay() -> None:
     assert known.twin_at is not None
     assert net.master.roster.double(known, net.now)
     assert net.master.refused["old boot"] >= 1
+
+    sent = net.broadcast(b"which of them has it?").id
+    net.nodes.remove(victim)  # the true one has it not
+    solicited = sum(read_front(data).kind is Kind.SOLICIT for data in net.sent)
+    net.run(5)
+    net.nodes.insert(0, victim)
+    delivery = net.master.deliveries.get(sent)
+    assert delivery
+    assert known.row.index in delivery.outstanding, "a receipt of either is not the node's"
+    assert sum(read_front(data).kind is Kind.SOLICIT for data in net.sent) - solicited <= 3
+    assert sent in copy.journal
+
     net.nodes.remove(copy)
     victim.start()
     net.run(31 + 3 * net.master.roster.presence)
     assert not net.master.roster.double(known, net.now)
+    assert known.row.index not in delivery.outstanding, "there is one again, and it has it"
+    assert sent in victim.journal

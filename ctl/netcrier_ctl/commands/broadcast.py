@@ -142,7 +142,7 @@ def _await(session: Session, sent: Sent, wanted: Goal, until: float) -> Receipts
         needed = wanted.of(sent.expected)
         if needed and sent.expected:
             first = client.call(RECEIPTS, request)
-            reachable = sum(row.state != "offline" for row in first.rows)
+            reachable = sum(row.state not in ("offline", "duplicate") for row in first.rows)
             _count(session, client, sent, min(needed, reachable), until)
     with session.connect(session.unit("masterd")) as client:
         return client.call(RECEIPTS, request)

@@ -91,4 +91,6 @@ class Solicitor:
         return node.solicit_at
 
     def _worth_asking(self, node: Node, now: float) -> bool:
+        if self._roster.double(node, now):
+            return False  # what it answers would not count
         return self._roster.here(node, now) or (node.heard_at is None and node.solicited < CALLS_AFTER_BOOT)

@@ -362,6 +362,8 @@ class Speaker:
         node.drops = report.drops
         if report.beacon_counter > self._epoch_from:
             node.epoch = self.keyring.keys.epoch  # it has opened a beacon of this epoch
+        if self.roster.double(node, got.now):
+            return  # of two machines one says so: it is not known which has what
         newest = self._ledger.report(node, report, got.now)
         delivery = self.deliveries.get(newest.message) if newest else None
         if newest and delivery and delivery.due_from == delivery.sent_at:  # in blocks it came as its pieces did

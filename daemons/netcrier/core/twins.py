@@ -2,6 +2,8 @@
 
 What is refused as `old boot` or `replayed` may be a recording, and a recording answers an old beacon. Where a refused
 report answers a newer beacon than every accepted one, a second machine holds the node's key and is awake.
+While both are heard what either tells of messages is not counted: it is not known which of them has what. Once one has
+been silent for three presence intervals, the marks of the other say what it has.
 """
 
 from __future__ import annotations

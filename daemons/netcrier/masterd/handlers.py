@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from netcrier.masterd.app import App
 
 _AWAY_MOST = 100
+_PENDING = {"away": "offline", "duplicate": "duplicate"}
+"""By the state of a node that has said nothing of a message: what is said of that message."""
 _STATES = ("here", "away", "waiting", "revoked", "duplicate")
 
 
@@ -73,8 +75,8 @@ def _receipt_row(app: App, outcome: Outcome) -> ReceiptRow:
     index, state = outcome.index, outcome.state
     node = app.speaker.roster.at(index)
     text = state.name.lower()
-    if node and state is State.PENDING and _state(app, node) == "away":
-        text = "offline"
+    if node and state is State.PENDING:
+        text = _PENDING.get(_state(app, node), text)
     return ReceiptRow(
         node=node.row.id.hex() if node else "",
         name=node.row.name if node else f"#{index}",

@@ -93,3 +93,13 @@ def test_a_node_that_spoke_is_given_time_before_it_is_asked_again() -> None:
     machine.heard(node, SENT + 1.001)
     assert not machine.due(SENT + 1.01, WINDOW)
     assert machine.due(SENT + 1.1, WINDOW)
+
+
+def test_a_node_whose_identity_two_machines_use_is_not_asked_while_both_are_heard() -> None:
+    machine, (one, other), _deliveries = solicitor(2)
+    one.twin_at = SENT
+    machine.soon(SENT + 1)
+    assert machine.due(SENT + 1, WINDOW) == [(0, 1, {other.row.index})]
+    other.heard_at = one.heard_at = later = SENT + 31
+    machine.soon(later)
+    assert machine.due(later, WINDOW) == [(0, 1, {one.row.index, other.row.index})]

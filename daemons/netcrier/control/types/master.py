@@ -177,8 +177,8 @@ class ReceiptRow(Struct, frozen=True, kw_only=True):
     name: str
     """Its host name."""
     state: str
-    """`pending`, `offline` (pending, and the node is away), `received`, `delivered`, `handled`, `refused`, `expired`,
-    `missed`, `gap` or `revoked`."""
+    """`pending`, `offline` (pending, and the node is away), `duplicate` (pending, and two machines use its identity),
+    `received`, `delivered`, `handled`, `refused`, `expired`, `missed`, `gap` or `revoked`."""
     after_ms: float | None = None
     """Milliseconds from the first datagram to the receipt; None without one."""
     last_ms: float | None = None

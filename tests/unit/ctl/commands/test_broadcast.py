@@ -33,7 +33,7 @@ def receipts(*rows: ReceiptRow) -> Receipts:
 
 def before(*rows: ReceiptRow) -> Receipts:
     """As the receipts were just after the message was sent."""
-    return receipts(*(row if row.state == "offline" else row_pending(row) for row in rows))
+    return receipts(*(row if row.state in ("offline", "duplicate") else row_pending(row) for row in rows))
 
 
 def row_pending(known: ReceiptRow) -> ReceiptRow:
@@ -290,3 +290,12 @@ def test_a_node_that_was_not_expected_is_listed_and_not_counted(host: Host) -> N
         "#1285  3 of 3 received in 7.0 ms (p50 3.0, p99 7.0)",
         "unexpected: n9; by their own tags it is for them",
     ]
+
+
+def test_an_identity_that_two_machines_use_is_not_waited_for(host: Host) -> None:
+    master(host, row(1, 2.0), row(4, None, "duplicate", NOW), stream=[row(1, 2.0)])
+    ran = host.netctl("broadcast", "hi")
+    assert ran.code == 5
+    assert ran.out.splitlines()[-1] == (
+        "missing: n4 (two machines use its identity: which of them has it is not known)"
+    )

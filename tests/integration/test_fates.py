@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import Any
 
 import pytest
 from netcrier.control.failures import ControlError, NotFound
-from netcrier.control.types.master import BroadcastRequest, NodesRequest, ReceiptsRequest
+from netcrier.control.types.life import NodeLife
+from netcrier.control.types.master import BroadcastRequest, NodeRequest, NodesRequest, ReceiptsRequest
 from netcrier.runtime.faults import POINTS, VARIABLE
 from netcrier_ctl.lab import Lab
 
@@ -36,8 +39,14 @@ def states(here: Site, message: str) -> dict[str, str]:
     return {row.name: row.state for row in rows}
 
 
-def send(here: Site, body: bytes, to: str = "", ttl: float | None = None) -> str:
-    request = BroadcastRequest(body=body, request=body.hex(), to=to, ttl=ttl)
+def life(here: Site, name: str) -> NodeLife:
+    found = here.master.call("node.explain", NodeRequest(name))
+    assert isinstance(found, NodeLife)
+    return found
+
+
+def send(here: Site, body: bytes, to: str = "", ttl: float | None = None, lane: int = 0) -> str:
+    request = BroadcastRequest(body=body, request=body.hex(), to=to, ttl=ttl, lane=lane)
     return str(here.master.call("broadcast", request).id)
 
 
@@ -60,6 +69,30 @@ def test_a_target_an_age_limit_and_an_absence_end_as_they_should(tmp_path: Path)
         eventually(lambda: states(here, after)["node2"] == "delivered", "node2 goes on")
         lines = here.nodes["node2"].lines()
         assert [(line["event"], line["n"]) for line in lines] == [("message", 1), ("missed", 2), ("message", 3)]
+
+
+def test_a_nodes_life_is_told_while_it_is_here_and_while_it_is_away(tmp_path: Path) -> None:
+    with tagged(tmp_path) as here:
+        send(here, b"one")
+        send(here, b"urgent", lane=1)
+        eventually(lambda: life(here, "node1").lanes[0].delivered == 1, "its report says so")
+        told = life(here, "node1")
+        assert [(lane.lane, lane.sent, lane.received) for lane in told.lanes] == [(0, 1, 1), (1, 1, 1)]
+        assert (told.row.state, told.row.tags, told.lacking, told.epoch) == ("here", {"role": "web"}, [], 1)
+        assert told.joined
+        assert told.joined <= time.time()
+        here.nodes["node1"].stop()
+        missed = [send(here, b"%d" % number) for number in range(12)]
+        told = life(here, "node1")
+        assert (told.lacking, told.lacking_count) == (missed[:10], 12)
+        done = here.lab.run(
+            "master",
+            [sys.executable, "-m", "netcrier_ctl.cli", "explain", "node1"],
+            env=here.master.environ,
+            timeout=60,
+        )
+        assert "has all up to #1 of 13" in done.stdout
+        assert f"lacks     #{missed[0]}, " in done.stdout
 
 
 def test_what_the_master_drops_is_a_gap_to_who_was_away(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "node": "show a node, let it in, shut it out, or forget it",
         "broadcast": "send a message to all nodes or some, and see who got it",
         "receipts": "who has a message, and since when",
-        "explain": "one message's life, node by node",
+        "explain": "one message's life, node by node; or one node's",
         "query": "run a handler on the nodes and see what they answer",
         "ping": "each node's round trip, and who is silent",
         "messages": "messages received here, or sent by the master",

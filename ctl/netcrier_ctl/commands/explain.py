@@ -1,13 +1,17 @@
-"""One message's life, node by node: when it was sent and to whom, what each node said and when, and what is to come."""
+"""One message's life, node by node: when it was sent and to whom, what each node said and when, and what is to come;
+or one node's life.
+"""
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, Namespace
 
-from netcrier.control.methods import RECEIPTS
-from netcrier.control.types.master import ReceiptRow, Receipts, ReceiptsRequest
+from netcrier.control.methods import NODE_EXPLAIN, RECEIPTS
+from netcrier.control.types.master import NodeRequest, ReceiptRow, Receipts, ReceiptsRequest
 
 from netcrier_ctl.exit_codes import Exit
+from netcrier_ctl.node_life import facts, headline
 from netcrier_ctl.outcome import HAVE, outcome_of, result_line, why
 from netcrier_ctl.render import printable
 from netcrier_ctl.session import Session
@@ -17,14 +21,36 @@ _LABEL = 10
 
 
 def add(parser: ArgumentParser) -> None:
-    """Which message."""
-    parser.add_argument("id", metavar="MESSAGE", help="as 1284, or u7 for an urgent one")
+    """Which message or node."""
+    parser.add_argument(
+        "what", metavar="WHAT",
+        help="a message, as 1284, u7 (urgent) or 2/5 (of term 2); a node, by its name or the beginning of its id",
+    )  # fmt: skip
 
 
 def run(session: Session, args: Namespace) -> Exit:
-    """Ends with 5 where some node is missing it."""
+    """Of a message: ends with 5 where some node is missing it."""
+    return (_message if _MESSAGE.fullmatch(args.what) else _node)(session, args.what)
+
+
+_MESSAGE = re.compile(r"#?(\d+/)?u?\d+")
+
+
+def _node(session: Session, name: str) -> Exit:
     with session.connect(session.unit("masterd")) as client:
-        receipts = client.call(RECEIPTS, ReceiptsRequest(args.id))
+        life = client.call(NODE_EXPLAIN, NodeRequest(name))
+    if session.options.json:
+        session.document("explain", {"node": life})
+    else:
+        screen, now = session.screen, session.now()
+        screen.result(headline(life, now))
+        screen.lines(f"  {label:<{_LABEL}}{text}" for label, text in facts(life, now))
+    return Exit.DONE
+
+
+def _message(session: Session, name: str) -> Exit:
+    with session.connect(session.unit("masterd")) as client:
+        receipts = client.call(RECEIPTS, ReceiptsRequest(name))
     outcome = outcome_of(receipts)
     if session.options.json:
         fields = {name: getattr(receipts, name) for name in receipts.__struct_fields__ if name != "rows"}

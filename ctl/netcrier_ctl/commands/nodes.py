@@ -74,7 +74,7 @@ def note_of(row: NodeRow) -> str:
     name = row.name or short_id(row.node)
     notes = [_NOTES[row.state].format(name)] if row.state in _NOTES else []
     if row.note:
-        notes.append(row.note)
+        notes.append(f"{row.note}: netctl explain {name}")
     if row.gaps:
         notes.append(f"lacks {row.gaps:,} message{'s' if row.gaps > 1 else ''} no longer kept")
     if row.successor_of:

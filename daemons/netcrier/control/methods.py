@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from netcrier.control.types import analyzer, master, node, question, shared
+from netcrier.control.types import analyzer, life, master, node, question, shared
 from netcrier.control.types.shared import Done, Nothing, Right, StreamEnd
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ NODE_APPROVE = Method("node.approve", master.NodeRequest, Done, Right.CHANGE, "L
 NODE_REVOKE = Method(
     "node.revoke", master.NodeRequest, master.Revoked, Right.CHANGE, "Shuts a node out: changes the group key at once."
 )
+NODE_EXPLAIN = Method(
+    "node.explain", master.NodeRequest, life.NodeLife, Right.READ,
+    "Tells one node's life: since when, from where, how far it has come, what it lacks.",
+)  # fmt: skip
 NODE_FORGET = Method("node.forget", master.NodeRequest, Done, Right.CHANGE, "Takes a node out of the roster.")
 SENT_MESSAGES = Method(
     "messages", master.SentMessagesRequest, master.SentMessages, Right.READ, "Lists the newest messages sent."
@@ -151,6 +155,7 @@ MASTERD = table(
     NODES,
     NODE_APPROVE,
     NODE_REVOKE,
+    NODE_EXPLAIN,
     NODE_FORGET,
     SENT_MESSAGES,
     MESSAGE_BODY,

@@ -113,6 +113,7 @@ class Admission:
         row = replace(row, trust=trust, approved=trust != "waiting", token=used or row.token)
         if not row.approved:
             return self._wait(row, now)
+        row = replace(row, joined_us=row.joined_us or now_us)
         self._unsettled[identity] = row.index
         starts = tuple(
             LaneStart(lane, term, start, self._chain(lanes, lane, start)) for lane, term, start in row.starts

@@ -128,6 +128,8 @@ class NodeRow(msgspec.Struct, frozen=True):
     """Where it was last heard from, beside `address`."""
     single_us: int = 0
     """Since when it is served one by one, as the shared carriers do not reach it; 0: they do."""
+    joined_us: int = 0
+    """When it was first let in."""
 
 
 class Enrolling(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netcrier.control.server import Caller
+from netcrier.control.types.life import NodeLife
 from netcrier.control.types.master import (
     AwayNode,
     BroadcastRequest,
@@ -37,6 +38,7 @@ from netcrier.core.roster import Node
 from netcrier.errors import NotFoundError, UsageError
 from netcrier.ids import MessageId
 from netcrier.masterd.carriers import KINDS, MULTICAST6, UNICAST
+from netcrier.masterd.node_life import life_of
 from netcrier.masterd.store import Outcome, Stored
 from netcrier.masterd.trust_handlers import TrustHandlers, named, seen
 from netcrier.runtime.naming import message_id
@@ -299,6 +301,11 @@ class Handlers:
         ]
         return Nodes(sorted(rows, key=lambda row: (row.name, row.node)))
 
+    async def explain(self, params: NodeRequest, _caller: Caller) -> NodeLife:
+        speaker = self._app.speaker
+        node = named(speaker.roster, params.node)
+        return life_of(speaker, node, _roster_row(self._app, node, self._app.store.gaps().get(node.row.index, 0)))
+
     async def forget(self, params: NodeRequest, _caller: Caller) -> Done:
         await self._app.forget(named(self._app.speaker.roster, params.node))
         return Done()
@@ -344,6 +351,7 @@ class Handlers:
             "receipts": self.receipts,
             "receipts.follow": self.follow,
             "nodes": self.nodes,
+            "node.explain": self.explain,
             "node.forget": self.forget,
             "messages": self.messages,
             "message.body": self.body,

@@ -266,7 +266,7 @@ class Nodes(Struct, frozen=True):
 
 
 class NodeRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of `node.approve`, `node.revoke` and `node.forget`."""
+    """The parameters of `node.explain`, `node.approve`, `node.revoke` and `node.forget`."""
 
     node: str
     """Host name, or the hex id or an unambiguous beginning of it."""

@@ -10,8 +10,9 @@ import struct
 import time
 
 from netcrier.analyzerd import engine
+from netcrier.analyzerd.capture import source, walking
 
-from tests.bench.concurrency import resident_mb
+from tests.bench.concurrency import HEADER, resident_mb
 
 SOURCES = 5_000_000
 TABLE = 1_000_000
@@ -59,13 +60,10 @@ def main() -> None:
     spent, most, written = 0, 0.0, 0
     for number in range(-1, SOURCES // CHUNK):
         data = handshakes() if number < 0 else flood(number * CHUNK)
-        kernel.open(data)
-        started, at = time.process_time_ns(), 0
-        while (after := kernel.pcap(at, len(data), big=False, link=1, nanoseconds=False)) > at:
-            written += kernel.take("conn").count(b"\n")
-            at = after
+        started = time.process_time_ns()
+        for lines in walking.walk(kernel, walking.portions(kernel, source.filling([HEADER, data]))):
+            written += sum(line.count(b"\n") for log, line in lines if log == "conn")
         spent += time.process_time_ns() - started
-        kernel.open(None)
         most = max(most, resident_mb())
     states = b""
     while kernel.flush(part=True):

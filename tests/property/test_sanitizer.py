@@ -60,12 +60,16 @@ def read(engine):
         data[chance.randrange(len(data))] = chance.randrange(256)
     del data[chance.randrange(len(data) + 1):]
     exact = array.array("B", data)
-    engine.open(exact)
-    engine.pcap(0, len(exact), big=chance.random() < 0.2, link=1, nanoseconds=False)
-    engine.section(big=chance.random() < 0.5)
-    engine.add_interface(1, 10**6, 0, 96)
+    portion, scout = kernel.Portion(exact), kernel.Scout(engine)
+    portion.add(len(exact))
+    scout.open(portion)
+    scout.pcap(0, len(exact), big=chance.random() < 0.2, link=1, nanoseconds=False)
+    scout.section(big=chance.random() < 0.5)
+    scout.add_interface(1, 10**6, 0, 96)
     for at in range(0, len(exact), 97):
-        engine.pcapng(at, len(exact))
+        scout.pcapng(at, len(exact))
+    while engine.follow(portion):
+        engine.take()
     engine.open(None)
 engine = kernel.Kernel(seed=bytes(24), most=64, checksums=0, streams=1 << 14, interim=1)
 for number in range(rounds):

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import struct
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from netcrier.analyzerd.capture import source, walking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netcrier.analyzerd.engine import Batch
+    from netcrier.analyzerd.engine.kernel import Kernel
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 SECOND = 1_000_000_000
@@ -99,3 +108,8 @@ def enhanced(time: int, frame: bytes, order: str = "<", number: int = 0) -> byte
     """An enhanced packet block; `time` in ticks of the interface's clock."""
     fields = (number, time >> 32, time & 0xFFFFFFFF, len(frame), len(frame))
     return block(order, 6, struct.pack(f"{order}IIIII", *fields) + frame)
+
+
+def walk(kernel: Kernel, *chunks: bytes) -> Iterator[list[Batch]]:
+    """A capture that comes in these pieces, through a scout and the kernel."""
+    return walking.walk(kernel, walking.portions(kernel, source.filling(chunks)))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from netcrier.analyzerd import engine
-from netcrier.analyzerd.capture import walking
 from netcrier.analyzerd.capture.frames import frames
 from netcrier.errors import DecodeError
 
@@ -26,7 +25,7 @@ def read(data: bytes) -> list[tuple[int, int, bytes]]:
 def seen_by_the_engine(data: bytes) -> int:
     kernel = engine.new_kernel()
     with contextlib.suppress(DecodeError):
-        list(walking.walk(kernel, memoryview(data)))
+        list(made.walk(kernel, data))
     return kernel.counters["received"]
 
 

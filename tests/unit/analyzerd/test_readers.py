@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from netcrier.analyzerd import engine, reading
-from netcrier.analyzerd.capture import walking
 from netcrier.errors import DecodeError
 
 from . import frames
@@ -23,7 +22,7 @@ FRAME = frames.udp(CLIENT, 4000, SERVER, 9999, b"data")
 def read(data: bytes) -> list[float]:
     """Times of the conn records of a file's bytes."""
     kernel = engine.new_kernel()
-    lines = b"".join(lines for written in walking.walk(kernel, memoryview(data)) for _, lines in written)
+    lines = b"".join(lines for written in frames.walk(kernel, data) for _, lines in written)
     kernel.flush()
     return [json.loads(line)["ts"] for line in (lines + kernel.take()).splitlines()]
 
@@ -84,6 +83,20 @@ def test_of_a_file_cut_short_what_is_whole_is_analysed(
     assert reading.main(["--read", str(path), "--log-dir", str(tmp_path)]) == 1
     assert len((tmp_path / "conn.log").read_text().splitlines()) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_log_begins_empty_and_where_a_link_points(tmp_path: Path) -> None:
+    path, log, elsewhere = tmp_path / "a.pcap", tmp_path / "conn.log", tmp_path / "elsewhere"
+    path.write_bytes(frames.pcap([(TIME, FRAME)]))
+    for _ in range(2):
+        assert reading.main(["--read", str(path), "--log-dir", str(tmp_path)]) == 0
+        assert len(log.read_text().splitlines()) == 1
+    elsewhere.write_text("old\n" * 1000)
+    log.unlink()
+    log.symlink_to(elsewhere)
+    assert reading.main(["--read", str(path), "--log-dir", str(tmp_path)]) == 0
+    assert log.is_symlink()
+    assert len(elsewhere.read_text().splitlines()) == 1
 
 
 def test_a_file_that_is_no_capture_gives_one_line_and_status_1(

@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from netcrier.analyzerd import engine, progress, reading
 from netcrier.analyzerd.capture import source, walking
-from netcrier.analyzerd.capture.pcapng import PcapngWalker
 from netcrier.errors import DecodeError
 
 from . import frames
@@ -160,9 +159,8 @@ def test_a_stream_in_any_pieces_gives_what_the_whole_gives(data: bytes, cut: int
 
     def outcome(streamed: bool) -> tuple[int, str]:
         kernel, failure = engine.new_kernel(), ""
-        walk = walking.walk_stream(kernel, pieces) if streamed else walking.walk(kernel, memoryview(data))
         try:
-            for _ in walk:
+            for _ in frames.walk(kernel, *(pieces if streamed else [data])):
                 pass
         except DecodeError as error:
             failure = error.reason
@@ -182,27 +180,24 @@ def test_a_stream_in_any_pieces_gives_what_the_whole_gives(data: bytes, cut: int
 def test_a_record_larger_than_any_is_broken_and_not_waited_for(data: bytes) -> None:
     kernel = engine.new_kernel()
     with pytest.raises(DecodeError) as caught:
-        list(walking.walk_stream(kernel, [data, b"more"]))
+        list(frames.walk(kernel, data, b"more"))
     assert caught.value.reason == "bad-block"
 
 
-def test_a_window_smaller_than_the_file_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "WINDOW", 100)
+@pytest.mark.parametrize("size", [1, 100, 3000])
+def test_portions_smaller_than_the_file_or_a_record_change_nothing(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(walking, "PORTION", size)
     for data in (CAPTURE, PCAPNG):
         kernel = engine.new_kernel()
-        assert len(list(walking.walk(kernel, memoryview(data)))) > 40
+        assert len(list(frames.walk(kernel, data))) > len(data) / max(size, 300)
         assert kernel.counters["received"] == 40
 
 
 def test_a_packet_block_that_contradicts_itself_is_broken() -> None:
     kernel = engine.new_kernel()
-    data = memoryview(frames.section() + frames.enhanced(0, b"x" * 20))  # no interface was described
-    kernel.open(data)
-    walker = PcapngWalker(kernel)
-    at = walker.step(data, 0, len(data))
-    error = walker.broken(data, at, len(data))
-    assert error is not None
-    assert error.reason == "bad-block"
+    with pytest.raises(DecodeError) as caught:
+        list(frames.walk(kernel, frames.section() + frames.enhanced(0, b"x" * 20)))  # no interface was described
+    assert caught.value.reason == "bad-block"
 
 
 def test_a_bomb_is_unpacked_by_and_by(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netcrier.analyzerd.capture.ahead import Ahead
 from netcrier.analyzerd.capture.frames import frames
 from netcrier.analyzerd.capture.source import head
-from netcrier.analyzerd.capture.walking import walk, walk_stream
+from netcrier.analyzerd.capture.walking import PORTIONS, portions, walk
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -26,14 +27,8 @@ def read(kernel: Kernel, source: Source) -> Iterator[list[Batch]]:
 
     Raises OSError, ConfigError, and DecodeError: the lines of what is whole have then been yielded.
     """
-    mapped = source.map()
-    if mapped is None:
-        yield from walk_stream(kernel, source.chunks())
-        return
-    before = kernel.counters["bytes"]
-    for written in walk(kernel, memoryview(mapped)):
-        source.done = min(source.size, kernel.counters["bytes"] - before)
-        yield written
+    with Ahead(portions(kernel, source.fill), PORTIONS - 2) as found:
+        yield from walk(kernel, found)
 
 
 def captures(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:

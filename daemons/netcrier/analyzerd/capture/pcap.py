@@ -1,4 +1,4 @@
-"""Reading pcap files (pcap-savefile(5)): what stands in the header; the engine walks the records.
+"""Reading pcap files (pcap-savefile(5)): what stands in the header; a scout walks the records.
 
 Both byte orders, microseconds and nanoseconds. Left out: the modified formats of old patched tcpdumps.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
-    from netcrier.analyzerd.engine.kernel import Kernel
+    from netcrier.analyzerd.engine.kernel import Scout
 
 HEADER_SIZE = 24
 _RECORD_HEADER = 16
@@ -51,8 +51,8 @@ class PcapHeader:
 class PcapWalker:
     """The `Walker` of pcap."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, scout: Scout) -> None:
+        self._scout = scout
         self._header: PcapHeader | None = None
 
     def step(self, data: memoryview, at: int, end: int) -> int:
@@ -66,7 +66,7 @@ class PcapWalker:
                 raise
             at += HEADER_SIZE
         head = self._header
-        return self._kernel.pcap(at, end, big=head.big, link=head.link, nanoseconds=head.nanoseconds)
+        return self._scout.pcap(at, end, big=head.big, link=head.link, nanoseconds=head.nanoseconds)
 
     def broken(self, data: memoryview, at: int, end: int) -> DecodeError | None:
         """A record that claims more bytes than any packet has."""

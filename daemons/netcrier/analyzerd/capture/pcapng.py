@@ -1,4 +1,4 @@
-"""Reading pcapng files (draft-ietf-opsawg-pcapng): sections and interfaces; the engine walks the packet blocks.
+"""Reading pcapng files (draft-ietf-opsawg-pcapng): sections and interfaces; a scout walks the packet blocks.
 
 Several sections and interfaces, both byte orders, clocks of any resolution and offset. Blocks of other kinds
 are passed over. Left out: options other than the clock's, decryption secrets.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
-    from netcrier.analyzerd.engine.kernel import Kernel
+    from netcrier.analyzerd.engine.kernel import Scout
 
 SECTION = b"\x0a\x0d\x0d\x0a"
 BLOCK_SECTION = 0x0A0D0D0A
@@ -75,9 +75,9 @@ class Interface:
         return cls(link, snap, resolution, offset)
 
 
-def _add(kernel: Kernel, one: Interface) -> None:
+def _add(scout: Scout, one: Interface) -> None:
     try:
-        kernel.add_interface(one.link, one.resolution, one.offset, one.snap)
+        scout.add_interface(one.link, one.resolution, one.offset, one.snap)
     except ValueError as error:
         raise DecodeError("bad-block", str(error)) from None
 
@@ -100,24 +100,24 @@ def head(data: memoryview, at: int, order: Order) -> tuple[Order, int, int]:
 class PcapngWalker:
     """The `Walker` of pcapng."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, scout: Scout) -> None:
+        self._scout = scout
         self._order: Order = "<"
 
     def step(self, data: memoryview, at: int, end: int) -> int:
-        """Blocks, until lines are to be taken or no whole one is left. Raises DecodeError at a broken one."""
+        """Blocks, until the portion is full or no whole one is left. Raises DecodeError at a broken one."""
         while (found := self._head(data[:end], at)) is not None:
             self._order, kind, size = found
             if kind in PACKET_BLOCKS:
-                after = self._kernel.pcapng(at, end)
+                after = self._scout.pcapng(at, end)
                 if after == at:
                     return at
                 at = after
                 continue
             if kind == BLOCK_SECTION:
-                self._kernel.section(big=self._order == ">")
+                self._scout.section(big=self._order == ">")
             elif kind == BLOCK_INTERFACE:
-                _add(self._kernel, Interface.parse(data[at : at + size], self._order))
+                _add(self._scout, Interface.parse(data[at : at + size], self._order))
             at += size
         return at
 

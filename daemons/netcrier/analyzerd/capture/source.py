@@ -1,4 +1,4 @@
-"""Where the bytes of a capture come from: a file that is mapped, or a compressed one, a pipe, standard input.
+"""Where the bytes of a capture come from: a file, a compressed one, a pipe, standard input.
 
 gzip and zstd are told by their first bytes, not by a name. Of damaged compressed data what comes before the damage is
 handed on. Bounded: a few KiB of compressed data are unpacked at a time, so that a bomb stays small.
@@ -7,7 +7,6 @@ handed on. Bounded: a few KiB of compressed data are unpacked at a time, so that
 from __future__ import annotations
 
 import importlib
-import mmap
 import os
 import stat
 import sys
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netcrier.errors import ConfigError, DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 PIPE = 1 << 20
@@ -77,15 +76,23 @@ class Source:
         """Of these, what has been read."""
         self._head = self._read(16)
         self.compression = next((one for one in COMPRESSIONS if self._head.startswith(one.magic)), None)
+        self._given = 0
+        """Bytes of the head that were put into a room."""
+        self._packed = filling(self.chunks()) if self.compression else None
 
-    def map(self) -> mmap.mmap | None:
-        """The whole file, where it can be mapped and is not compressed. Raises OSError."""
-        if self.compression or not self.size or not self._owned:
-            return None
-        mapped = mmap.mmap(self._file, 0, prot=mmap.PROT_READ)
-        if hasattr(mmap, "MADV_SEQUENTIAL"):
-            mapped.madvise(mmap.MADV_SEQUENTIAL)
-        return mapped
+    def fill(self, room: memoryview) -> int:
+        """Put the next bytes, unpacked, into `room`, which is not empty; how many: at the end 0.
+
+        Raises OSError, ConfigError, and DecodeError after what could be unpacked.
+        """
+        if self._packed:
+            return self._packed(room)
+        head = self._head[self._given : self._given + len(room)]
+        room[: len(head)] = head
+        self._given += len(head)
+        size = os.readv(self._file, [room[len(head) :]]) if len(head) < len(room) else 0
+        self.done += size
+        return len(head) + size
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes, unpacked. Raises OSError, ConfigError, and DecodeError after what could be unpacked."""
@@ -151,6 +158,25 @@ class Source:
             data = data or self._read(compression.slice)
         if not finished:
             raise DecodeError("truncated", "the compressed data ends too early")
+
+
+def filling(chunks: Iterable[bytes]) -> Callable[[memoryview], int]:
+    """As `Source.fill`, of bytes that come in pieces of any size. Raises what making them does."""
+    coming, rest = iter(chunks), memoryview(b"")
+
+    def fill(room: memoryview) -> int:
+        nonlocal rest
+        while not rest:
+            chunk = next(coming, None)
+            if chunk is None:
+                return 0
+            rest = memoryview(chunk)
+        size = min(len(rest), len(room))
+        room[:size] = rest[:size]
+        rest = rest[size:]
+        return size
+
+    return fill
 
 
 def head(path: Path) -> bytes:

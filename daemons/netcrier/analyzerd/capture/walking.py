@@ -1,32 +1,40 @@
-"""From the bytes of a capture to lines of logs, whatever way the bytes come: a mapped file at once, a stream by and by.
+"""From the bytes of a capture to lines of logs, whatever way the bytes come.
 
 A walker knows one file format and no more of the bytes than it is shown: it takes the whole records in front of it and
-says where it stopped. What follows asks for more bytes, or says that the capture is broken.
+says where it stopped. What follows asks for more bytes, or says that the capture is broken. A scout decodes the
+packets of a portion of the capture, a kernel follows them; both may be at work at one time, on different portions.
 """
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Protocol
 
 from netcrier.analyzerd.capture.pcap import PcapWalker
 from netcrier.analyzerd.capture.pcapng import SECTION, PcapngWalker
-from netcrier.analyzerd.engine import batches
+from netcrier.analyzerd.engine import batches, new_portion, new_scout
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from netcrier.analyzerd.engine import Batch
-    from netcrier.analyzerd.engine.kernel import Kernel
+    from netcrier.analyzerd.engine.kernel import Kernel, Portion, Scout
 
-WINDOW = 64 << 20
-"""Bytes of a mapped file that are walked between two signs of progress."""
+    Fill = Callable[[memoryview], int]
+    """Puts the next bytes of a capture into the room; how many, at its end 0. Raises what `Source.fill` does."""
+
+PORTION = 1 << 20
+"""Bytes of a portion, as long as a record has room in them: little enough for a processor's caches."""
+
+PORTIONS = 6
+"""One that is filled, one that is followed, and those between."""
 
 MAGIC_SIZE = 4
 
 
 class Walker(Protocol):
-    """Of one capture. The kernel has been opened on `data`."""
+    """Of one capture. The scout has been opened on a portion whose bytes are `data`."""
 
     def step(self, data: memoryview, at: int, end: int) -> int:
         """Take whole records of data[at:end]; where it stopped. Raises DecodeError at a broken one."""
@@ -35,76 +43,52 @@ class Walker(Protocol):
         """Why the bytes where it stopped are wrong; None where more bytes may make a whole record of them."""
 
 
-def walker(kernel: Kernel, magic: bytes) -> Walker:
+def walker(scout: Scout, magic: bytes) -> Walker:
     """For a capture that begins with these four bytes."""
-    return PcapngWalker(kernel) if magic == SECTION else PcapWalker(kernel)
+    return PcapngWalker(scout) if magic == SECTION else PcapWalker(scout)
 
 
-def walk(kernel: Kernel, data: memoryview) -> Iterator[list[Batch]]:
-    """A whole capture. Yields lines as they come, and an empty list at least once a WINDOW.
+def portions(kernel: Kernel, fill: Fill) -> Generator[Portion, None, None]:
+    """A whole capture as a scout sees it. Each is valid until PORTIONS - 1 more were made.
 
     Raises DecodeError after the last whole record of one that is cut short or broken.
     """
-    follow = walker(kernel, bytes(data[:MAGIC_SIZE]))
-    kernel.open(data)
-    try:
-        at, end = 0, min(len(data), WINDOW)
-        while True:
-            after = follow.step(data, at, end)
-            written = list(batches(kernel))
-            yield written
-            if after == at and not written:
-                if end == len(data):
-                    break
-                _refuse(follow, data, at, end)
-                end += WINDOW  # a record that is longer than the window
-            at, end = after, min(len(data), max(end, after + WINDOW))
-        _refuse(follow, data, at, end)
-        _whole(len(data) - at)
-    finally:
-        kernel.open(None)
-
-
-def walk_stream(kernel: Kernel, chunks: Iterable[bytes]) -> Iterator[list[Batch]]:
-    """As `walk`, of a capture that comes in pieces of any size; what is held is bounded by the largest record."""
+    scout = new_scout(kernel)
     follow: Walker | None = None
-    rest = b""
-    for chunk in chunks:
-        rest = rest + chunk if rest else chunk
-        if follow is None:
-            if len(rest) < MAGIC_SIZE:
-                continue
-            follow = walker(kernel, rest[:MAGIC_SIZE])
-        at = yield from _walk_piece(kernel, follow, rest)
-        rest = rest[at:]
-    if follow is None:
-        yield from walk(kernel, memoryview(rest))
-    _whole(len(rest))
+    rest, ended, failure = memoryview(b""), False, None
+    for portion in cycle([new_portion(PORTION) for _ in range(PORTIONS)]):
+        portion.begin(rest)
+        if not ended:
+            size = fill(portion.room)
+            portion.add(size)
+            ended = not size
+        data, at = portion.data, 0
+        if follow or len(data) >= MAGIC_SIZE or ended:
+            follow = follow or walker(scout, bytes(data[:MAGIC_SIZE]))
+            scout.open(portion)
+            try:
+                at = follow.step(data, 0, len(data))
+                failure = None if portion.full else follow.broken(data, at, len(data))
+            except DecodeError as error:
+                failure = error
+        yield portion
+        if failure:
+            raise failure
+        rest = data[at:]
+        if ended and not portion.full:
+            break
+    if rest:
+        raise DecodeError("truncated", f"{len(rest)} bytes at the end are not a whole record")
 
 
-def _walk_piece(kernel: Kernel, follow: Walker, piece: bytes) -> Generator[list[Batch], None, int]:
-    """Returns where it stopped."""
-    data, at = memoryview(piece), 0
-    kernel.open(data)
+def walk(kernel: Kernel, found: Iterable[Portion]) -> Iterator[list[Batch]]:
+    """Follow portions. Yields lines as they come, and an empty list for a portion without any. Raises what making
+    the portions does."""
     try:
-        while True:
-            after = follow.step(data, at, len(data))
-            written = list(batches(kernel))
-            yield written
-            if after == at and not written:
-                break
-            at = after
-        _refuse(follow, data, at, len(data))
+        for portion in found:
+            more = True
+            while more:
+                more = kernel.follow(portion)
+                yield list(batches(kernel))
     finally:
         kernel.open(None)
-    return at
-
-
-def _refuse(follow: Walker, data: memoryview, at: int, end: int) -> None:
-    if error := follow.broken(data, at, end):
-        raise error
-
-
-def _whole(rest: int) -> None:
-    if rest:
-        raise DecodeError("truncated", f"{rest} bytes at the end are not a whole record")

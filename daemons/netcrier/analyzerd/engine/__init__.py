@@ -13,7 +13,7 @@ from netcrier.errors import EngineMissingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netcrier.analyzerd.engine.kernel import Kernel
+    from netcrier.analyzerd.engine.kernel import Kernel, Portion, Scout
 
 MISSING = "built without the engine: install gcc and python3-dev, then reinstall"
 SEED_SIZE = 24
@@ -69,6 +69,22 @@ def new_kernel(
         tcp_ports=TCP_SERVERS,
         udp_ports=UDP_SERVERS,
     )
+
+
+def new_scout(kernel: Kernel) -> Scout:
+    """One that goes ahead of this kernel through a capture file."""
+    from netcrier.analyzerd.engine.kernel import Scout
+
+    return Scout(kernel)
+
+
+def new_portion(size: int) -> Portion:
+    """Room for so many bytes of a capture, and for what is found in them."""
+    import mmap
+
+    from netcrier.analyzerd.engine.kernel import Portion
+
+    return Portion(mmap.mmap(-1, size))
 
 
 def batches(kernel: Kernel) -> Iterator[Batch]:

@@ -1,14 +1,20 @@
 # Decode: from a frame to its IP packet, through links and tags, and from there to a Packet.
 #
+# A Decoder is a kernel, or a scout, which leaves what takes more than the packet's own bytes to a kernel.
 # Every byte is read from self.octets with its bounds checked; lengths are compared first, so that an
 # IndexError here is our fault. Source of the formats: the RFC or standard named at each function.
 # `at` is where a layer starts, `self.limit` where the capture of it ends, `self.reach` where it ends on the wire.
 
-cdef inline uint32_t two(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
+cdef inline int leave(Decoder self) noexcept nogil:
+    """Of a scout: this takes more than the bytes of one packet."""
+    self.left = True
+    return BROKEN
+
+cdef inline uint32_t two(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
     """16 bits, big endian."""
     return (<uint32_t>self.octets[at] << 8) | self.octets[at + 1]
 
-cdef inline uint32_t four(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
+cdef inline uint32_t four(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
     """32 bits, big endian."""
     return (
         (<uint32_t>self.octets[at] << 24)
@@ -17,11 +23,11 @@ cdef inline uint32_t four(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
         | self.octets[at + 3]
     )
 
-cdef inline uint64_t eight(Kernel self, Py_ssize_t at) except? 0xFFFFFFFFFFFFFFFFULL nogil:
+cdef inline uint64_t eight(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFFFFFFFFFULL nogil:
     """64 bits, big endian."""
     return (<uint64_t>four(self, at) << 32) | four(self, at + 4)
 
-cdef int frame(Kernel self, int link, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int frame(Decoder self, int link, Py_ssize_t at, Packet* p) except -1 nogil:
     """Walk the link header of kind `link` (LINKTYPE_ numbers of tcpdump.org)."""
     cdef uint32_t family
     cdef Py_ssize_t room = self.limit - at
@@ -77,7 +83,7 @@ cdef int frame(Kernel self, int link, Py_ssize_t at, Packet* p) except -1 nogil:
         return tagged(self, 0, at + 13, p) if room >= 21 else BROKEN
     return NOT_IP
 
-cdef int behind(Kernel self, Py_ssize_t at, Py_ssize_t length_at, Py_ssize_t least, Py_ssize_t room, Packet* p) except -1 nogil:
+cdef int behind(Decoder self, Py_ssize_t at, Py_ssize_t length_at, Py_ssize_t least, Py_ssize_t room, Packet* p) except -1 nogil:
     """802.11 behind a header of metadata that has its own length, little endian, at `length_at` (radiotap)."""
     cdef Py_ssize_t size
     if room < 4:
@@ -87,7 +93,7 @@ cdef int behind(Kernel self, Py_ssize_t at, Py_ssize_t length_at, Py_ssize_t lea
         return odd_frame(self, SHORT_RADIOTAP)
     return wireless(self, at + size, p)
 
-cdef int ppi(Kernel self, Py_ssize_t at, Py_ssize_t room, Packet* p) except -1 nogil:
+cdef int ppi(Decoder self, Py_ssize_t at, Py_ssize_t room, Packet* p) except -1 nogil:
     cdef Py_ssize_t size
     cdef int link
     if room < 8:
@@ -98,7 +104,7 @@ cdef int ppi(Kernel self, Py_ssize_t at, Py_ssize_t room, Packet* p) except -1 n
         return odd_frame(self, SHORT_RADIOTAP)
     return frame(self, link, at + size, p)
 
-cdef int nflog(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int nflog(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     """LINKTYPE_NFLOG: records of type and length in the byte order of who wrote them, the packet in the last one."""
     cdef Py_ssize_t size, kind, end = self.limit
     cdef bint swapped = False
@@ -124,13 +130,13 @@ cdef int nflog(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
         at += (size + 3) & ~3
     return odd_frame(self, NFLOG_NO_PAYLOAD)
 
-cdef int keep_mac(Kernel self, uint8_t* into, Py_ssize_t at) except -1 nogil:
+cdef int keep_mac(Decoder self, uint8_t* into, Py_ssize_t at) except -1 nogil:
     cdef int i
     for i in range(6):
         into[i] = self.octets[at + i]
     return 0
 
-cdef int ethernet(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int ethernet(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     """Ethernet II, IEEE 802.3 with LLC, and Cisco FabricPath around Ethernet."""
     cdef uint32_t kind
     if self.limit - at <= 16:
@@ -151,7 +157,7 @@ cdef int ethernet(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
             return odd_frame(self, SHORT_ETHERNET)
     return tagged(self, kind, at + 14, p)
 
-cdef int tagged(Kernel self, uint32_t kind, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int tagged(Decoder self, uint32_t kind, Py_ssize_t at, Packet* p) except -1 nogil:
     """What follows an Ethernet type: tags in any order and number, until IP or something else."""
     cdef int layer
     cdef Py_ssize_t room
@@ -207,7 +213,7 @@ cdef int tagged(Kernel self, uint32_t kind, Py_ssize_t at, Packet* p) except -1 
             return NOT_IP
     return BROKEN
 
-cdef int mpls(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int mpls(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     """RFC 3032: labels down to the bottom; what is inside shows by its first four bits."""
     cdef int layer, nibble
     cdef bint bottom
@@ -225,7 +231,7 @@ cdef int mpls(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
             return NOT_IP
     return BROKEN
 
-cdef int ppp(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int ppp(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     """RFC 1661: a protocol number of two bytes."""
     cdef uint32_t kind
     if self.limit - at < 2:
@@ -237,7 +243,7 @@ cdef int ppp(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
         return mpls(self, at + 2, p)
     return NOT_IP
 
-cdef int wireless(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int wireless(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     """IEEE 802.11 data frames that are not encrypted; of an aggregate (A-MSDU) every part."""
     cdef Py_ssize_t room = self.limit - at, header = 24
     cdef int control, direction
@@ -263,16 +269,18 @@ cdef int wireless(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
         return aggregate(self, at + header + 2, p)
     return snap(self, at + header + 2, p)
 
-cdef int snap(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int snap(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     """802.11 carries its types behind LLC and SNAP (IEEE 802.2)."""
     if self.limit - at < 8:
         return odd_frame(self, SHORT_LLC80211)
     return tagged(self, 0, at, p)
 
-cdef int aggregate(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int aggregate(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     """The parts of an A-MSDU, each with addresses and a length, filled up to four bytes."""
     cdef Py_ssize_t part, whole = self.limit
     cdef int layer, fate = NOT_IP
+    if self.scouting:
+        return leave(self)
     for layer in range(PARTS):
         if whole - at <= 0:
             break

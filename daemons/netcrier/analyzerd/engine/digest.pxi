@@ -1,4 +1,4 @@
-# Digests and spellings: the keyed hash of the index, SHA-1 for community_id, base62 and base64. No state, no packet bytes.
+# Digests and spellings: the keyed hash of the index, community_id, base62 and base64. No state, no packet bytes.
 
 cdef extern from *:
     """
@@ -71,43 +71,6 @@ cdef int base62(uint32_t a, uint32_t b, uint32_t c, char* out) noexcept nogil:
             if five == 0 and parts[0] == 0 and parts[1] == 0 and parts[2] == 0:
                 return n
 
-cdef inline uint32_t turn(uint32_t value, int bits) noexcept nogil:
-    return (value << bits) | (value >> (32 - bits))
-
-cdef inline uint32_t widen(uint32_t* w, int i) noexcept nogil:
-    """The next word of the schedule, in a window of the last 16."""
-    if i >= 16:
-        w[i & 15] = turn(w[(i - 3) & 15] ^ w[(i - 8) & 15] ^ w[(i - 14) & 15] ^ w[i & 15], 1)
-    return w[i & 15]
-
-cdef void sha1_block(const uint8_t* block, uint32_t* h) noexcept nogil:
-    """FIPS 180-4, one block from the initial state: enough for the at most 40 bytes of a community id."""
-    cdef uint32_t[16] w
-    cdef uint32_t a = 0x67452301, b = 0xEFCDAB89U, c = 0x98BADCFEU, d = 0x10325476, e = 0xC3D2E1F0U, t
-    cdef int i
-    for i in range(16):
-        w[i] = (
-            (<uint32_t>block[4 * i] << 24) | (<uint32_t>block[4 * i + 1] << 16)
-            | (<uint32_t>block[4 * i + 2] << 8) | block[4 * i + 3]
-        )
-    for i in range(20):
-        t = (d ^ (b & (c ^ d))) + 0x5A827999 + turn(a, 5) + e + widen(w, i)
-        e, d, c, b, a = d, c, turn(b, 30), a, t
-    for i in range(20, 40):
-        t = (b ^ c ^ d) + 0x6ED9EBA1 + turn(a, 5) + e + widen(w, i)
-        e, d, c, b, a = d, c, turn(b, 30), a, t
-    for i in range(40, 60):
-        t = ((b & c) | (d & (b | c))) + 0x8F1BBCDCU + turn(a, 5) + e + widen(w, i)
-        e, d, c, b, a = d, c, turn(b, 30), a, t
-    for i in range(60, 80):
-        t = (b ^ c ^ d) + 0xCA62C1D6U + turn(a, 5) + e + widen(w, i)
-        e, d, c, b, a = d, c, turn(b, 30), a, t
-    h[0] = a + 0x67452301
-    h[1] = b + 0xEFCDAB89U
-    h[2] = c + 0x98BADCFEU
-    h[3] = d + 0x10325476
-    h[4] = e + 0xC3D2E1F0U
-
 cdef int put_address(uint8_t* into, uint64_t hi, uint64_t lo, bint v6) noexcept nogil:
     cdef int i
     if not v6:
@@ -155,7 +118,7 @@ cdef int community(const Conversation* c, char* out) noexcept nogil:
     block[n] = 0x80
     block[62] = (n * 8) >> 8
     block[63] = (n * 8) & 0xFF
-    sha1_block(block, h)
+    sha1(block, h)
     for i in range(20):
         digest[i] = <uint8_t>(h[i >> 2] >> (24 - 8 * (i & 3)))
     digest[20] = 0

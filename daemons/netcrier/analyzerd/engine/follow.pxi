@@ -1,7 +1,14 @@
 # Follow: which conversation a packet belongs to, and what it changes there. TCP's own part is in tcp.pxi.
 
-cdef uint32_t follow(Kernel self, Packet* p) noexcept nogil:
-    cdef uint32_t tag = hash_of(self, p), slot
+cdef int take_in(Kernel self, Packet* p, uint32_t tag) except -1 nogil:
+    """A packet that was decoded: into its conversation, and what it carries if that is a tunnel."""
+    cdef uint32_t slot = follow(self, p, tag)
+    if p.protocol != UDP or (p.bad and self.checksums == DROP_BAD):
+        return FOLLOWED
+    return udp_tunnel(self, slot, p)
+
+cdef uint32_t follow(Kernel self, Packet* p, uint32_t tag) noexcept nogil:
+    cdef uint32_t slot
     cdef Conversation* c
     cdef bint from_orig
     slot = find(self, p, tag)

@@ -1,6 +1,6 @@
 # The IP header, its options and extension headers (RFC 791, 8200), down to the transport or to a fragment.
 
-cdef int ip(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int ip(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     cdef Py_ssize_t room = self.limit - at
     if room < 20:
         return odd_frame(self, SHORT_IP)
@@ -14,7 +14,7 @@ cdef int ip(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
         return odd_frame(self, UNKNOWN_IP)
     return ip6(self, at, p) if room >= 40 else odd_frame(self, SHORT_IP)
 
-cdef int ip4(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int ip4(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     cdef Py_ssize_t header = (self.octets[at] & 15) * 4, total = two(self, at + 2)
     cdef uint32_t fragment
     p.ip_bytes = total
@@ -45,7 +45,7 @@ cdef int ip4(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     fragment = two(self, at + 6)
     if fragment & 0x3FFF:
         if total <= self.limit - at:
-            return take_fragment(self, p, at, header, at + header, total - header, (fragment & 0x1FFF) * 8, fragment,
+            return leave(self) if self.scouting else take_fragment(<Kernel>self, p, at, header, at + header, total - header, (fragment & 0x1FFF) * 8, fragment,
                 two(self, at + 4), p.protocol,
             )
         odd_packet(self, SHORT_FRAGMENT, p)
@@ -53,7 +53,7 @@ cdef int ip4(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
             return BROKEN
     return transport(self, at + header, at + total, p)
 
-cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
+cdef int ip6(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     cdef Py_ssize_t total = 40 + two(self, at + 4)
     p.ip_bytes = total
     if total > self.reach - at:
@@ -66,7 +66,7 @@ cdef int ip6(Kernel self, Py_ssize_t at, Packet* p) except -1 nogil:
     p.dst_lo = eight(self, at + 32)
     return chain(self, at, at + 40, at + total, self.octets[at + 6], p)
 
-cdef int chain(Kernel self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int kind, Packet* p) except -1 nogil:
+cdef int chain(Decoder self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int kind, Packet* p) except -1 nogil:
     """IPv6's further headers, from the one at `here` on, which is of `kind`; the packet is from `at` to `end`."""
     cdef Py_ssize_t size
     cdef int layer
@@ -91,7 +91,7 @@ cdef int chain(Kernel self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int 
             fragment = two(self, here + 2)
             if fragment & 0xFFF9:
                 if end <= self.limit:
-                    return take_fragment(self, p, at, here - at, here + 8, end - here - 8, fragment & 0xFFF8, (fragment & 1) << 13,
+                    return leave(self) if self.scouting else take_fragment(<Kernel>self, p, at, here - at, here + 8, end - here - 8, fragment & 0xFFF8, (fragment & 1) << 13,
                         four(self, here + 4), kind,
                     )
                 odd_packet(self, SHORT_FRAGMENT, p)
@@ -110,7 +110,7 @@ cdef int chain(Kernel self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int 
         return NOT_IP
     return transport(self, here, end, p)
 
-cdef int last_address(Kernel self, Py_ssize_t at, Py_ssize_t size, Packet* p) except -1 nogil:
+cdef int last_address(Decoder self, Py_ssize_t at, Py_ssize_t size, Packet* p) except -1 nogil:
     """Where the packet goes in the end: of type 0 the last of the list (RFC 2460), of type 2 a mobile node's own (RFC 6275)."""
     cdef int kind = self.octets[at + 2]
     if self.octets[at + 3] and ((kind == 0 and size >= 24 and size & 15 == 8) or (kind == 2 and size == 24)):
@@ -118,7 +118,7 @@ cdef int last_address(Kernel self, Py_ssize_t at, Py_ssize_t size, Packet* p) ex
         p.dst_lo = eight(self, at + size - 8)
     return 0
 
-cdef int home_address(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
+cdef int home_address(Decoder self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
     """A mobile node's own address (RFC 6275), among destination options: it is the source that the ends mean."""
     cdef Py_ssize_t size
     while end - at >= 2:

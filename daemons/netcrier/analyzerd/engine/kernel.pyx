@@ -2,11 +2,14 @@
 # cython: nonecheck=False, embedsignature=False
 """The engine: packets in, conn lines out, without the GIL.
 
-A Kernel owns one flow table and is used by one thread at a time. It reads packet bytes only through typed
+A Kernel owns one flow table and is used by one thread at a time. A Scout goes ahead of it through a capture file, in
+another thread if there is one, and decodes what stands by itself. Both read packet bytes only through typed
 memoryviews with their bounds checked. The nouns are in the files it includes: decode, ip and transport (bytes to
-Packet), tunnel, gre and udp_tunnel, fragments, follow and table (conversations), tcp and sequence, line, files.
+Packet), tunnel, gre and udp_tunnel, fragments, follow and table (conversations), tcp and sequence, line, files, scout.
 Left out: application protocols, which read the streams that the table will hand out.
 """
+
+import mmap
 
 cimport cython
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -15,6 +18,7 @@ from libc.string cimport memcpy, memset, strlen
 include "shapes.pxi"
 include "oddities.pxi"
 include "memory.pxi"
+include "sha1.pxi"
 include "digest.pxi"
 include "verdict.pxi"
 
@@ -38,9 +42,9 @@ cdef enum:
     LINE_MOST = 4096                # the longest line but for its history
     OUT_FULL = 262144               # lines to hand over before the walk goes on
     RECORD_MOST = 262144            # a longer pcap record is taken for a broken file (tcpdump's limit)
-    WORDS_MANY = 16                 # from so many on a sum is worth a view of its own
-    AHEAD = 8                       # packets that are looked at before their turn; a power of two
-    AHEAD_FROM = 16384              # conversations: with fewer the caches hold them
+    WORDS_MANY = 8                  # from so many on they are summed several at a time
+    AHEAD = 8                       # packets whose place in memory is asked for before their turn
+    FOUND_MOST = 8192               # packets that a scout finds before a kernel follows them
     POST_SIZE = 4194304             # deliveries that were not taken yet
     BLOCK = 1024                    # bytes of a piece of held data
     BLOCKS_OF_STREAM = 256          # pieces that one conversation may hold
@@ -83,10 +87,11 @@ cdef inline int64_t in_nanoseconds(uint64_t ticks, uint64_t resolution) noexcept
     return <int64_t>(seconds * 1000000000 + rest * 1000000000 // resolution)
 
 
+include "scout.pxi"
+
+
 @cython.final
-cdef class Kernel:
-    cdef const uint8_t[::1] octets
-    cdef const uint64_t[::1] words
+cdef class Kernel(Decoder):
     cdef const uint8_t[::1] other_octets
     cdef const uint64_t[::1] other_words
     cdef uint8_t[::1] store
@@ -105,25 +110,19 @@ cdef class Kernel:
     cdef Lines[LOGS] logs
     cdef bint[LOGS] wants
     cdef Level[TUNNELS_DEEP] levels
-    cdef uint32_t[AHEAD] ahead
     cdef Oddity[ODDS] oddities
     cdef Datagram* datagrams
     cdef uint8_t* server_tcp
     cdef uint8_t* server_udp
     cdef char[64] interface
-    cdef uint64_t seed_a, seed_b, seed_c, serial
+    cdef uint64_t serial
     cdef uint32_t mask, used, most, touched, free_slots, free_pieces, free_blocks, free_sides, sides_touched, sides_most
     cdef int64_t[WORTHS] earliest
     cdef int64_t now, turned, tick, attempt, linger, half_close, short_idle, tcp_idle, icmp_idle, fragment_idle
     cdef int64_t interim
-    cdef Py_ssize_t limit, reach, post_at
-    cdef int checksums, depth, deepest, reassembled
-    cdef bint iso, streaming, big, unchecked
-    cdef uint32_t hardware_vlan, interface_count
-    cdef int[INTERFACES] interface_link
-    cdef uint64_t[INTERFACES] interface_resolution
-    cdef int64_t[INTERFACES] interface_offset
-    cdef uint32_t[INTERFACES] interface_snap
+    cdef Py_ssize_t post_at
+    cdef int deepest, reassembled
+    cdef bint iso, streaming, unchecked
     cdef uint64_t received, received_bytes, analysed, not_ip, broken, copies
     cdef uint64_t begun, ended, evicted, too_deep, pieces_lost, letters_lost, sides_lost, datagrams_lost
     cdef uint64_t streams_lost, stream_bytes_lost, ends_lost, over_budget
@@ -189,7 +188,7 @@ cdef class Kernel:
             self.oddities[which].source = source
             self.oddities[which].scope = scope
             self.oddities[which].same = next(row[0] for row in ODDITIES if row[1] == name)
-        store = bytearray(DATAGRAMS * FRAGMENT_ROOM)
+        store = mmap.mmap(-1, DATAGRAMS * FRAGMENT_ROOM)  # its pages are there when fragments come
         self.store = store
         self.other_octets = store
         self.other_words = memoryview(store).cast("Q")
@@ -261,43 +260,16 @@ cdef class Kernel:
         return text_[: lines.written].decode()
 
     def open(self, buffer):
-        """Look at these bytes from now on: a whole file, a ring's block, a packet. None lets go of them."""
-        whole = memoryview(buffer if buffer is not None else b"")
-        self.octets = whole
-        self.words = whole[: len(whole) & ~7].cast("Q")
+        """Look at these bytes from now on: a ring, a packet. None lets go of them."""
+        look_into(self, memoryview(buffer if buffer is not None else b""))
 
-    def pcap(self, Py_ssize_t at, Py_ssize_t end, *, bint big, int link, bint nanoseconds):
-        """Walk pcap records; where it stopped: `end`, a record that is not whole, or lines are to be taken."""
-        cdef int64_t unit = 1 if nanoseconds else 1000
-        if not 0 <= at <= end <= self.octets.shape[0]:
-            raise ValueError("outside of the buffer")
-        self.big = big
+    def follow(self, Portion portion not None):
+        """Follow the packets that a scout found in a portion, until lines are to be taken; whether there are more."""
+        if portion.followed == 0:
+            look_into(self, portion.data)
         with nogil:
-            at = pcap_records(self, at, end, link, unit)
-        return at
-
-    def section(self, *, bint big):
-        """A pcapng section begins: no interfaces are known."""
-        self.big = big
-        self.interface_count = 0
-
-    def add_interface(self, int link, uint64_t resolution, int64_t offset, uint32_t snap):
-        """An interface of the section: ticks a second, and nanoseconds to add."""
-        if self.interface_count == INTERFACES or resolution == 0:
-            raise ValueError("too many interfaces, or a clock without ticks")
-        self.interface_link[self.interface_count] = link
-        self.interface_resolution[self.interface_count] = resolution
-        self.interface_offset[self.interface_count] = offset
-        self.interface_snap[self.interface_count] = snap
-        self.interface_count += 1
-
-    def pcapng(self, Py_ssize_t at, Py_ssize_t end):
-        """Walk packet blocks; where it stopped: as `pcap`, or a block that is not a packet."""
-        if not 0 <= at <= end <= self.octets.shape[0]:
-            raise ValueError("outside of the buffer")
-        with nogil:
-            at = pcapng_blocks(self, at, end)
-        return at
+            portion.followed = follow_found(self, portion.found, portion.followed, portion.count)
+        return portion.followed < portion.count
 
     def block(self, Py_ssize_t at, Py_ssize_t end, *, int link, bint loopback):
         """Walk a block of the TPACKET_V3 ring; the number of its packets."""
@@ -332,6 +304,7 @@ cdef class Kernel:
         with nogil:
             for i in range(WORTHS * BUCKETS):
                 while self.buckets[i] != NOWHERE and not (part and full(self)):
+                    fetch_after(self, self.buckets[i])
                     finish(self, self.buckets[i])
         return self.used > 0
 
@@ -396,7 +369,6 @@ include "follow.pxi"
 include "tcp.pxi"
 include "sequence.pxi"
 include "table.pxi"
-include "ahead.pxi"
 include "sides.pxi"
 include "streams.pxi"
 include "text.pxi"

@@ -72,8 +72,11 @@ cdef int odd_line(
         text(o, b'"')
     return text(o, b"}\n")
 
-cdef int odd_frame(Kernel self, int which) noexcept nogil:
+cdef int odd_frame(Decoder self, int which) noexcept nogil:
     """Of a frame whose addresses could not be read."""
+    return leave(self) if self.scouting else odd_frame_said(<Kernel>self, which)
+
+cdef int odd_frame_said(Kernel self, int which) noexcept nogil:
     if unsaid(self, which, 0, 0, 0, 0, self.depth != 0):
         odd_line(self, which, 0, NULL, NULL, self.depth != 0, NULL, 0, NULL, 0)
     return BROKEN
@@ -86,8 +89,8 @@ cdef int odd_packet_with(
         odd_line(self, which, 0, p, NULL, self.depth != 0, before_number, number, NULL, 0)
     return BROKEN
 
-cdef inline int odd_packet(Kernel self, int which, const Packet* p) noexcept nogil:
-    return odd_packet_with(self, which, p, NULL, 0)
+cdef inline int odd_packet(Decoder self, int which, const Packet* p) noexcept nogil:
+    return leave(self) if self.scouting else odd_packet_with(<Kernel>self, which, p, NULL, 0)
 
 cdef int odd_fragment(Kernel self, int which, const Packet* p) noexcept nogil:
     """As `odd_packet`; Zeek does not say of fragments that they are in a tunnel."""

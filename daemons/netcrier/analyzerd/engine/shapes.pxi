@@ -138,6 +138,7 @@ cdef enum Fate:
     FOLLOWED = 1     # it belongs to a conversation, or to a datagram whose fragments are still coming
     NOT_IP = 2       # ARP and the like, or an IP packet that has no conversation (encrypted, no next header)
     BROKEN = 3       # cut short, or not what it claims to be
+    LEFT = 4         # by a scout: only a kernel can say
 
 cdef enum:
     HISTORY_ROOM = 13                # letters in the struct itself; more go into sides
@@ -151,6 +152,7 @@ cdef enum:
 
 
 ctypedef struct Packet:
+    # 128 bytes.
     int64_t time
     uint64_t src_hi
     uint64_t src_lo
@@ -175,14 +177,24 @@ ctypedef struct Packet:
     uint8_t version
     uint8_t flags
     uint8_t ttl
-    bint one_way
-    bint bad                # a wrong checksum
-    bint headless           # the transport header is not usable: the conversation exists, nothing else is known
-    bint whole              # all of the payload was captured
-    bint netcrier           # a datagram of Netcrier itself
-    bint has_macs
+    uint8_t one_way         # from here on truths
+    uint8_t bad             # a wrong checksum
+    uint8_t headless        # the transport header is not usable: the conversation exists, nothing else is known
+    uint8_t whole           # all of the payload was captured
+    uint8_t netcrier        # a datagram of Netcrier itself
+    uint8_t has_macs
     uint8_t[6] src_mac
     uint8_t[6] dst_mac
+
+ctypedef struct Found:
+    # What a scout found at one record: 152 bytes.
+    Packet p                # whole where it is FOLLOWED
+    Py_ssize_t at           # where the frame starts in the octets
+    uint32_t have           # bytes of it that were captured
+    uint32_t wire
+    uint32_t tag            # where it is FOLLOWED: the hash of its conversation
+    uint16_t link
+    uint16_t fate
 
 ctypedef struct Endpoint:
     # 104 bytes; where a counter has fewer than 64 bits it stops at its highest value.

@@ -5,7 +5,7 @@
 # when its old bucket comes up, so a packet costs no timer work. At the limit the first of the lowest
 # worth goes: attempts, ended, one-sided, then the others by the time they were last seen.
 
-cdef inline uint32_t hash_of(Kernel self, Packet* p) noexcept nogil:
+cdef inline uint32_t hash_of(Decoder self, const Packet* p) noexcept nogil:
     """Equal for both directions, except of one-way kinds."""
     cdef uint64_t a = mix(p.src_lo ^ self.seed_a, (p.src_hi ^ self.seed_b) + p.src_port * 0x9E3779B97F4A7C15ULL)
     cdef uint64_t b = mix(p.dst_lo ^ self.seed_a, (p.dst_hi ^ self.seed_b) + p.dst_port * 0x9E3779B97F4A7C15ULL)
@@ -39,6 +39,13 @@ cdef inline int fetch(const Conversation* c) noexcept nogil:
     cdef int i
     for i in range(5):
         fetch_ahead(<const char*>c + 64 * i)
+    return 0
+
+cdef inline int expect(Kernel self, uint32_t tag) noexcept nogil:
+    """Ask for the conversation of a tag whose place in the index has come meanwhile."""
+    cdef const Cell* cell = &self.cells[tag & self.mask]
+    if cell.tag == tag and cell.slot != NOWHERE:
+        fetch(&self.slab[cell.slot])
     return 0
 
 cdef inline uint32_t find(Kernel self, Packet* p, uint32_t tag) noexcept nogil:
@@ -185,6 +192,7 @@ cdef int turn_wheel(Kernel self) noexcept nogil:
             while slot != NOWHERE:
                 following = self.slab[slot].next
                 if due(self, &self.slab[slot]) <= self.now:
+                    fetch_after(self, slot)
                     finish(self, slot)
                 else:
                     if self.slab[slot].flags & CARRIES:
@@ -193,6 +201,15 @@ cdef int turn_wheel(Kernel self) noexcept nogil:
                         write_partial(self, slot)
                     rehang(self, slot)
                 slot = following
+    return 0
+
+cdef inline int fetch_after(Kernel self, uint32_t slot) noexcept nogil:
+    """Before a conversation of a bucket is finished: ask for the memory that the two after it will need."""
+    cdef uint32_t after = self.slab[slot].next
+    if after != NOWHERE:
+        fetch_ahead(&self.cells[hash_again(self, &self.slab[after]) & self.mask])
+        if self.slab[after].next != NOWHERE:
+            fetch(&self.slab[self.slab[after].next])
     return 0
 
 cdef int make_room(Kernel self) noexcept nogil:

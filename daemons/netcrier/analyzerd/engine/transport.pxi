@@ -1,10 +1,10 @@
 # The header after IP: TCP, UDP, ICMP (RFC 9293, 768, 792, 4443); everything else by its protocol number alone.
 
-cdef int transport(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
+cdef int transport(Decoder self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
     """The layer after IP, from `at` to `end` by the IP header; the capture may be shorter."""
     cdef Py_ssize_t have, size
     cdef int kind = p.protocol
-    cdef uint32_t slot, length
+    cdef uint32_t length
     if end == at and (kind == TCP or kind == UDP or kind == ICMP or kind == ICMP6):
         end = max(at, self.limit)  # a length left out: offload, or a jumbogram
     have = min(end, self.limit) - at
@@ -15,8 +15,7 @@ cdef int transport(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except
         if have < 20:
             return odd_packet(self, SHORT_HEADER_TCP if size < 20 else TRIM_TCP, p)
         tcp_header(self, at, have, size, p)
-        follow(self, p)
-        return FOLLOWED
+        return decoded(self, p)
     if kind == UDP:
         if have < 8:
             return odd_packet(self, SHORT_HEADER_UDP if size < 8 else TRIM_UDP, p)
@@ -31,22 +30,18 @@ cdef int transport(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except
                 p.bad |= ones(self, at, size, pseudo(self, p, size)) != 0xFFFF
         if have >= 11 and self.octets[at + 8] == 0x4E and self.octets[at + 9] == 0x43 and self.octets[at + 10] == 1:
             p.netcrier = True
-        slot = follow(self, p)
-        if p.bad and self.checksums == DROP_BAD:
-            return FOLLOWED
-        return udp_tunnel(self, slot, p)
+        return decoded(self, p)
     if kind == ICMP or kind == ICMP6:
         if have < 8:
             return odd_packet(self, SHORT_HEADER_ICMP if size < 8 else TRIM_ICMP, p)
         icmp_header(self, at, size, p)
-        follow(self, p)
-        return FOLLOWED
+        return decoded(self, p)
     if kind == IPIP or kind == IPV6:
-        return ip_in_ip(self, at, end, p, 4 if kind == IPIP else 6, IP_TUNNEL)
+        return leave(self) if self.scouting else ip_in_ip(<Kernel>self, at, end, p, 4 if kind == IPIP else 6, IP_TUNNEL)
     if kind == GRE:
-        return gre(self, at, end, p)
+        return leave(self) if self.scouting else gre(<Kernel>self, at, end, p)
     if kind == NO_NEXT:
-        if self.depth == 0 or self.levels[self.depth - 1].kind != TEREDO_TUNNEL:
+        if self.depth == 0 or (<Kernel>self).levels[self.depth - 1].kind != TEREDO_TUNNEL:
             odd_packet(self, NO_NEXT6, p)
         return NOT_IP
     if kind == ESP:
@@ -54,10 +49,13 @@ cdef int transport(Kernel self, Py_ssize_t at, Py_ssize_t end, Packet* p) except
     p.payload = size
     p.body = at
     p.captured = have
-    follow(self, p)
-    return FOLLOWED
+    return decoded(self, p)
 
-cdef int tcp_header(Kernel self, Py_ssize_t at, Py_ssize_t have, Py_ssize_t size, Packet* p) except -1 nogil:
+cdef inline int decoded(Decoder self, Packet* p) except -1 nogil:
+    """All that bytes can say is in the packet; a scout leaves the rest to a kernel."""
+    return FOLLOWED if self.scouting else take_in(<Kernel>self, p, hash_of(self, p))
+
+cdef int tcp_header(Decoder self, Py_ssize_t at, Py_ssize_t have, Py_ssize_t size, Packet* p) except -1 nogil:
     cdef Py_ssize_t header = (self.octets[at + 12] >> 4) * 4, option, length
     p.src_port = two(self, at)
     p.dst_port = two(self, at + 2)
@@ -92,7 +90,7 @@ cdef int tcp_header(Kernel self, Py_ssize_t at, Py_ssize_t have, Py_ssize_t size
             option += length
     return 0
 
-cdef int icmp_header(Kernel self, Py_ssize_t at, Py_ssize_t size, Packet* p) except -1 nogil:
+cdef int icmp_header(Decoder self, Py_ssize_t at, Py_ssize_t size, Packet* p) except -1 nogil:
     """Ports are the type and its counterpart; kinds without a counterpart are one-way and keep the code."""
     cdef int kind = self.octets[at], other
     other = counterpart4(kind) if p.protocol == ICMP else counterpart6(kind)

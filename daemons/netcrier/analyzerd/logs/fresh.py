@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,8 +15,12 @@ class FreshLog:
     """A `Log` of the writer."""
 
     def __init__(self, path: Path) -> None:
-        """Empties what was there. Raises OSError."""
+        """Replaces a file that was there: ext4 would write one that is emptied to the disk first. What a link names,
+        or cannot be replaced, is emptied. Raises OSError."""
         self._path = path
+        with suppress(OSError):
+            if stat.S_ISREG(path.lstat().st_mode):
+                path.unlink()
         self._file = path.open("wb", buffering=0)
         self.failure: OSError | None = None
         """Why it took less than it was given."""

@@ -186,6 +186,8 @@ class Assembly:
 
     def settled(self, messages: Iterable[MessageId], lanes: Iterable[Lane]) -> None:
         """These bodies are in the journal or given up; what lies at or below a lane's mark lacks no more."""
+        if not self._partials and not self._settling:
+            return
         for identity in messages:
             self.held -= self._settling.pop(identity, 0)
         states = {lane.lane: lane for lane in lanes}

@@ -114,9 +114,7 @@ class _Work:
     @property
     def ready(self) -> bool:
         """Whether a batch would change the lane."""
-        if self.waiting or self.turn:
-            return True
-        return bool(self.skips) and self.skip_at(self.state.mark + 1) is not None
+        return bool(self.waiting or self.turn) or self.skip_at(self.state.mark + 1) is not None
 
     def covered(self) -> Iterator[tuple[int, int]]:
         """(first, last) of what is here or on its way."""

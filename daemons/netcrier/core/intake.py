@@ -79,12 +79,12 @@ class Intake:
 
     def _verdict(self, message: Message, digest: Digest, now: float) -> Verdict:
         """As `Inbox.check`, also for a message that is being put together."""
-        known = self.assembly.digest_of(message.id)
-        if known is not None:
-            self.assembly.ended(message.id, now)
+        identity = message.id
+        if self.assembly.coming and (known := self.assembly.digest_of(identity)) is not None:
+            self.assembly.ended(identity, now)
             return Verdict.KNOWN if known == digest else Verdict.CONFLICT
-        verdict = self.inbox.check(message.id, digest)
-        if verdict is Verdict.NEW and message.blocks and not self.inbox.takes(message.id):
+        verdict = self.inbox.check(identity, digest)
+        if verdict is Verdict.NEW and message.blocks and not self.inbox.takes(identity):
             return Verdict.TOO_FAR
         return verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netcrier.core.events import Pin
 from netcrier.ids import NodeId
 from netcrier.wire.envelope import AgreementKey, SealKey, master_id, node_id
-from netcrier.wire.header import UpHeader, seal_up, up_key
+from netcrier.wire.header import UpHeader, seal_behind, up_front, up_key
 from netcrier.wire.kinds import Kind
 
 
@@ -17,7 +17,8 @@ class Upward:
         self._id: NodeId = node_id(key.public)
         self._pin: Pin | None = None
         self._numbers = (0, 0)
-        self._keys: dict[Kind, tuple[UpHeader, SealKey]] = {}
+        self._keys: dict[Kind, tuple[bytes, SealKey]] = {}
+        """By kind: the clear front of every datagram, and the seal."""
         self._counter = 0
 
     def trust(self, pin: Pin) -> None:
@@ -42,5 +43,5 @@ class Upward:
             shared = self._key.agree(pin.agreement_key)
             boots = (*numbers, self._boot)
             key = up_key(shared, kind, pin.group, master_id(pin.signing_key), boots, self._id)
-            known = self._keys[kind] = (UpHeader(kind, pin.group, self._id, self._boot), key)
-        return seal_up(*known, plaintext)
+            known = self._keys[kind] = (up_front(UpHeader(kind, pin.group, self._id, self._boot)), key)
+        return seal_behind(*known, plaintext)

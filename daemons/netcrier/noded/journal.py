@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -101,6 +102,10 @@ def _entry(
     )  # fmt: skip
 
 
+def _place(entry: Entry) -> int:
+    return entry.n
+
+
 def _handled(message: MessageId, code: int) -> Untold:
     return Untold(message.term, Outcome(message.lane, message.sequence, Told.HANDLED, code))
 
@@ -187,12 +192,9 @@ class Journal:
     def commit(self, batch: Batch, master: MasterId, trust: str, handled: bool = False) -> list[Untold]:
         """All of the batch, or StoreError and none of it. `handled`: handlers are to run for what it releases; those
         of the result will not, for too many wait."""
-        held = self._bytes + sum(len(arrival.message.body) for arrival in batch.arrivals if not arrival.withheld)
-        if batch.arrivals and held > 2 * self._kept_bytes:
-            raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
-        places = {step: n for n, step in enumerate(batch.released, self.newest + 1)}
+        places = dict(zip(batch.released, count(self.newest + 1)))
         newest = self.newest + len(places)
-        rows, fresh = [], []
+        rows, fresh, held, refused = [], [], self._bytes, False
         for arrival in batch.arrivals:
             n = places.pop(arrival.message.id, 0)
             if n:
@@ -200,21 +202,27 @@ class Journal:
             else:
                 self._waiting -= 1
             rows.append(_row(n or self._waiting, master, trust, arrival))
+            if arrival.withheld:
+                refused = True
+            else:
+                held += len(arrival.message.body)
+        if rows and held > 2 * self._kept_bytes:
+            raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
         with Transaction(self._database) as database:
             database.executemany(_PUT_MESSAGE, rows)
             for step, n in places.items():
                 self._put_step(database, n, master, trust, step)
             for lane in batch.lanes:
                 database.execute(_PUT_LANE, (master, lane.lane, lane.term, lane.mark, lane.chain, self.logged))
+                refused = refused or bool(lane.withheld)
             if self._may_have_refused:
                 self._forget_refused(database, master, batch.lanes)
             busy = [_handled(one, Code.BUSY) for one in self.runs.enlist(self.newest)] if handled else []
-            self._put_untold(database, master, [*batch.untold, *busy])
+            if batch.untold or busy:
+                self._put_untold(database, master, [*batch.untold, *busy])
             freed = self._forget(database, newest, held)
-        self._fresh = sorted(fresh, key=lambda entry: entry.n) if not places else []
-        self._may_have_refused = any(arrival.withheld for arrival in batch.arrivals) or any(
-            lane.withheld for lane in batch.lanes
-        )
+        self._fresh = [] if places else sorted(fresh, key=_place)
+        self._may_have_refused = refused
         self.newest, self._bytes = newest, held - freed
         if handled:
             self.runs.count()
@@ -341,12 +349,13 @@ class Journal:
 
     @staticmethod
     def _put_untold(database: sqlite3.Connection, master: MasterId, untold: Iterable[Untold]) -> None:
-        rows = [
-            (master, one.term, one.outcome.lane, one.outcome.sequence, one.outcome.told, one.outcome.code)
-            for one in untold
-        ]
-        if rows:
-            database.executemany("INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)", rows)
+        database.executemany(
+            "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (master, one.term, one.outcome.lane, one.outcome.sequence, one.outcome.told, one.outcome.code)
+                for one in untold
+            ],
+        )
 
     def _number(self, query: str, *values: int) -> int:
         """The one number that a query gives; 0 for none."""

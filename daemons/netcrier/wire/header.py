@@ -126,7 +126,12 @@ def up_front(header: UpHeader) -> bytes:
 
 def seal_up(header: UpHeader, key: SealKey, plaintext: bytes) -> bytes:
     """A datagram for the master alone."""
-    datagram = key.seal(up_front(header), plaintext)
+    return seal_behind(up_front(header), key, plaintext)
+
+
+def seal_behind(clear: bytes, key: SealKey, plaintext: bytes) -> bytes:
+    """A datagram behind a clear front that is made already."""
+    datagram = key.seal(clear, plaintext)
     assert len(datagram) <= DATAGRAM_MAX, f"datagram of {len(datagram)} bytes"
     return datagram
 

@@ -4,6 +4,8 @@ Rules
 - An approved node gets the current key again whenever it asks. A revoked one gets nothing, whatever token it has.
 - A join token admits (once or until it expires); an open group admits anyone on first use; a closed group lets a node
   without a token wait for approval, or (`tokens_only`) refuses it, and answers nothing, so a stranger learns nothing.
+- A node without lanes starts before the oldest message that it owes a receipt for, else at the newest: it gets what it
+  has not acknowledged, and its first mark claims nothing that it never had.
 - Key agreements for hellos share a budget; waiting nodes have another.
 """
 
@@ -21,7 +23,7 @@ from netcrier.core.outbox import OutLane
 from netcrier.core.pacing import Budget
 from netcrier.core.roster import Roster
 from netcrier.errors import DecodeError
-from netcrier.ids import GroupId, NodeId
+from netcrier.ids import GroupId, MessageId, NodeId
 from netcrier.wire.envelope import NO_CHAIN, AgreementKey, Digest, Signer, node_id
 from netcrier.wire.handshake import Answerer
 from netcrier.wire.header import FRONT_SIZE
@@ -62,7 +64,12 @@ class Admission:
         keyring: Keyring,
         roster: Roster,
         entropy: Callable[[int], bytes],
+        owed: Callable[[int, int], MessageId | None],
+        lane_of: Callable[[int, int], OutLane | None],
     ) -> None:
+        """`owed`: the oldest message of a lane that a node (index, lane) has not acknowledged; `lane_of`: the lane of
+        a term (term, lane), None where there is none."""
+        self._owed, self._lane_of = owed, lane_of
         self.tokens_only = False
         self.grants: dict[bytes, Grant] = {}
         self._group, self._group_name = group, group_name
@@ -115,9 +122,7 @@ class Admission:
             return self._wait(row, now)
         row = replace(row, joined_us=row.joined_us or now_us)
         self._unsettled[identity] = row.index
-        starts = tuple(
-            LaneStart(lane, term, start, self._chain(lanes, lane, start)) for lane, term, start in row.starts
-        )
+        starts = tuple(LaneStart(lane, term, start, self._chain(lane, term, start)) for lane, term, start in row.starts)
         welcome = Welcome(
             *numbers, row.index, int(self._roster.presence * 1000),
             self.keys.given, starts, self._group_name,
@@ -169,21 +174,19 @@ class Admission:
     ) -> NodeRow:
         """The known row with what the hello says anew, or a new one that starts at the newest message."""
         known = self._roster.get(identity)
-        had = {lane: received for lane, in_term, received in hello.lanes if in_term == term}
-        newest = tuple((lane.lane, term, lane.highest) for lane in lanes)
-        if known is None:
-            index = self._roster.next_index(self._unsettled.values())
-            return NodeRow(
-                index, identity, public, hello.name, hello.machine, hello.tags,
-                "waiting", False, hello.boot, address[0], now_us, newest,
-            )  # fmt: skip
-        forgotten = any(
-            out.lane == lane and out.chain_at(start) is None for out in lanes for lane, _, start in known.row.starts
-        )
-        starts = newest if not had and (known.lanes or forgotten) else known.row.starts
-        starts = tuple(start if start[1] == term else (start[0], term, 0) for start in starts)
-        return replace(known.row, name=hello.name, tags=hello.tags, starts=starts)
+        index = known.row.index if known else self._roster.next_index(self._unsettled.values())
+        starts = tuple(self._start(index, lane, term) for lane in lanes)
+        if known:
+            return replace(known.row, name=hello.name, tags=hello.tags, starts=starts)
+        return NodeRow(
+            index, identity, public, hello.name, hello.machine, hello.tags,
+            "waiting", False, hello.boot, address[0], now_us, starts,
+        )  # fmt: skip
 
-    def _chain(self, lanes: tuple[OutLane, ...], lane: int, start: int) -> Digest:
-        chain = next((out.chain_at(start) for out in lanes if out.lane == lane), None)
-        return NO_CHAIN if chain is None else chain
+    def _start(self, index: int, lane: OutLane, term: int) -> tuple[int, int, int]:
+        owed = self._owed(index, lane.lane)
+        return (lane.lane, owed.term, owed.sequence - 1) if owed else (lane.lane, term, lane.highest)
+
+    def _chain(self, lane: int, term: int, start: int) -> Digest:
+        out = self._lane_of(term, lane)
+        return (out.chain_at(start) if out else None) or NO_CHAIN

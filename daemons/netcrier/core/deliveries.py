@@ -37,6 +37,11 @@ class Deliveries:
         """Those that some node has not delivered, the oldest first."""
         return self._open.values()
 
+    def owed(self, index: int, lane: int) -> MessageId | None:
+        """The oldest message of a lane that this node has not acknowledged."""
+        found = (one.message for one in self._open.values() if one.message.lane == lane and index in one.outstanding)
+        return min(found, default=None, key=lambda message: (message.term, message.sequence))
+
     def track(self, delivery: Delivery) -> None:
         """A message is sent, or comes back from the store."""
         self._all[delivery.message] = delivery

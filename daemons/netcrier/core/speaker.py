@@ -95,7 +95,10 @@ class Speaker:
         self.herald = Herald(self.voice, keyring, self.lanes, self.roster)
         self.past = Past(me.term, past, unknown)
         self.stock = Stock(self.voice, self.lanes, self.past, self.conditions, shelf, self.refused)
-        self.admission = Admission(me.group, me.group_name, me.signer, me.agreement, keyring, self.roster, entropy)
+        self.admission = Admission(
+            me.group, me.group_name, me.signer, me.agreement, keyring, self.roster, entropy,
+            self.deliveries.owed, self.stock.find,
+        )  # fmt: skip
         self.rekeying = Rekeying(me.group, me.signer, me.agreement, keyring, entropy)
         self._entropy = entropy
         self._epoch_from = 0

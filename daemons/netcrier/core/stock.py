@@ -49,10 +49,14 @@ class Stock:
 
     def lane(self, number: int, term: int) -> OutLane:
         """A lane of this term or an earlier one; DecodeError else."""
-        lane = self._lanes.get(number) if term == self._voice.me.term else self._past.lane(term, number)
+        lane = self.find(term, number)
         if lane is None:
             raise DecodeError("other term")
         return lane
+
+    def find(self, term: int, number: int) -> OutLane | None:
+        """The same; None else."""
+        return self._lanes.get(number) if term == self._voice.me.term else self._past.lane(term, number)
 
     def message(self, identity: MessageId) -> bytes | None:
         """The datagram of a message; None where it is no longer kept."""

@@ -10,7 +10,7 @@ from netcrier.core.keyring import GroupKeys, Keyring
 from netcrier.core.outbox import OutLane
 from netcrier.core.roster import Node, Roster
 from netcrier.errors import DecodeError
-from netcrier.ids import GroupId, NodeId
+from netcrier.ids import GroupId, MessageId, NodeId
 from netcrier.wire.envelope import NO_CHAIN, AgreementKey, Signer, Verifier, digest, node_id
 from netcrier.wire.handshake import Asker
 from netcrier.wire.hello import (
@@ -24,7 +24,6 @@ from netcrier.wire.hello import (
     read_welcome_front,
 )
 from netcrier.wire.limits import HELLO_SIZE, STRANGERS_PER_SECOND, WAITING_MAX, WAITING_PER_SECOND
-from netcrier.wire.report import LaneReport
 
 GROUP = GroupId(b"groupgrp")
 SIGNER = Signer(b"s" * 32)
@@ -71,7 +70,11 @@ class Desk:
         self.lane = OutLane(0)
         self.now = 100.0
         self.keyring = Keyring(GroupKeys(5, b"g" * 32, is_open))
-        self.admission = Admission(GROUP, "lab", SIGNER, MASTER, self.keyring, self.roster, lambda size: b"E" * size)
+        self.owed: MessageId | None = None
+        self.admission = Admission(
+            GROUP, "lab", SIGNER, MASTER, self.keyring, self.roster, lambda size: b"E" * size,
+            lambda _index, _lane: self.owed, lambda _term, _lane: self.lane,
+        )  # fmt: skip
 
     def ask(self, data: bytes) -> Enrolling | Waiting:
         self.now += 1.0
@@ -193,28 +196,16 @@ def test_a_hello_is_judged_once_at_a_time_and_nobody_else_gets_its_index() -> No
     assert desk.ask(Applicant(2).hello()).row.index == event.row.index + 1
 
 
-def test_a_node_that_still_has_its_lanes_keeps_its_start_and_one_without_begins_at_the_newest() -> None:
+def test_a_node_without_lanes_begins_before_what_it_owes_a_receipt_for_else_at_the_newest() -> None:
     desk, node = Desk(is_open=True), Applicant(1)
     desk.admit(node.hello())
-    known = desk.roster.get(node.id)
-    assert known
-    known.lanes = {0: LaneReport(0, 1, 0, 0, NO_CHAIN)}
-    desk.lane.append(digest(b""))
-    assert node.read(desk.admit(node.hello(lanes=((0, 1, 0),)))).lanes == (LaneStart(0, 1, 0, NO_CHAIN),)
-    known = desk.roster.get(node.id)
-    assert known
-    known.lanes = {0: LaneReport(0, 1, 0, 0, NO_CHAIN)}
-    chain = desk.lane.chain_at(1)
-    assert chain
-    assert node.read(desk.ask(node.hello())).lanes == (LaneStart(0, 1, 1, chain),)
-
-
-def test_a_node_without_its_lanes_does_not_begin_where_the_store_no_longer_reaches() -> None:
-    desk, node = Desk(is_open=True), Applicant(1)
-    desk.admit(node.hello())
-    desk.lane.lowest, desk.lane.base = 500, None
-    desk.lane.digests, desk.lane.chains = [digest(b"")], [digest(b"chain")]
-    assert node.read(desk.ask(node.hello())).lanes == (LaneStart(0, 1, 500, digest(b"chain")),)
+    for number in range(3):
+        desk.lane.append(digest(b"%d" % number))
+    chains = [desk.lane.chain_at(number) for number in range(4)]
+    newest = node.read(desk.admit(node.hello())).lanes
+    assert newest == (LaneStart(0, 1, 3, chains[3] or NO_CHAIN),)
+    desk.owed = MessageId(1, 0, 2)
+    assert node.read(desk.ask(node.hello())).lanes == (LaneStart(0, 1, 1, chains[1] or NO_CHAIN),)
 
 
 def test_a_hello_of_another_size_is_refused_before_it_costs_anything() -> None:

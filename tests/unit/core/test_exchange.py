@@ -389,3 +389,27 @@ def test_a_rotated_group_key_reaches_every_member_and_nobody_else() -> None:
     assert net.nodes[0].log == [sent.id]
     assert net.nodes[1].log == []
     assert net.nodes[1].listener.refused["unknown epoch"] >= 1
+
+
+def test_a_node_that_has_lost_its_journal_gets_again_what_it_has_not_acknowledged_and_no_receipt_is_false() -> None:
+    net = enrolled(2, seed=77)
+    node = net.nodes[1]
+    before = [net.broadcast(b"before %d" % number).id for number in range(3)]
+    net.run(2)
+    net.nodes.remove(node)
+    missed = [net.broadcast(b"missed %d" % number).id for number in range(3)]
+    urgent = net.broadcast(b"urgent", lane=1).id
+    net.run(2)
+    node.lanes, node.membership, node.journal, node.log = (), type(node.membership)(), {}, []
+    node.start()
+    net.nodes.append(node)
+    index = net.rows[node.listener.id].index
+    net.run(20, until=lambda: node.listener.enrolled)
+    for message in (*missed, urgent):
+        delivery = net.master.deliveries.get(message)
+        assert delivery
+        assert index in delivery.outstanding or message in node.journal
+    net.run(5)
+    assert sorted(node.log) == [*missed, urgent], "what it had acknowledged is not sent again"
+    assert not any(index in delivery.outstanding for delivery in net.master.deliveries)
+    assert before[0] not in node.journal

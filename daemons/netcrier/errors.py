@@ -39,5 +39,9 @@ class StoreError(NetcrierError):
     """The machine's fault: state that cannot be read or written (full disk, broken file)."""
 
 
+class DamageError(StoreError):
+    """State that is damaged or lost: it stays so until it is set aside."""
+
+
 class EngineMissingError(ConfigError):
     """The analyzer was built without its compiled engine."""

@@ -44,7 +44,8 @@ from netcrier.noded.catch_up import fetch
 from netcrier.noded.config import Config
 from netcrier.noded.handling import Handling
 from netcrier.noded.journal import Entry, Journal
-from netcrier.noded.message_log import MessageLog
+from netcrier.noded.message_log import MessageLog, last_number
+from netcrier.noded.sound_journal import open_sound
 from netcrier.noded.trust import pin_of, token_of
 from netcrier.runtime import membership
 from netcrier.runtime.faults import point
@@ -107,7 +108,11 @@ class App:
         self.identity = identity.begin(self._identity_path, identity.machine_of(), config.identity == "keep")
         if self.identity.cloned:
             _log.warning("this state comes from another machine: the node has a new identity")
-        self.journal = Journal(self.place.state_dir / "journal.sqlite")
+        self._json_log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
+        logged, first = last_number(self._json_log), self.identity.boot == 1
+        self.journal, self.journal_told = open_sound(self.place.state_dir / "journal.sqlite", logged, first)
+        if self.journal_told:
+            _log.error("%s", self.journal_told)
         pin = self._pin_of_token() or self.identity.pin
         if pin and pin != self.identity.pin:
             identity.keep_pin(self._identity_path, self.identity, pin)
@@ -120,7 +125,6 @@ class App:
             me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes,
             self.journal.untold(master), parity(),
         )  # fmt: skip
-        self._json_log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
         self.last = next(iter(self.journal.last(1)), None)

@@ -76,6 +76,8 @@ def _warnings(app: App) -> list[str]:
         found.append("the group is open: anyone on this LAN can read and join; on the master: netctl token")
     if listener.keyless:
         found.append("the master does not give this node the group key in force: it may be revoked or forgotten there")
+    if app.journal_told:
+        found.append(app.journal_told)
     if app.log_full:
         found.append("the log's disk is full: messages stay in the journal until there is room")
     if app.store_error:

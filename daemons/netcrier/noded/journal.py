@@ -127,12 +127,19 @@ class Journal:
         self._bytes = self._number("SELECT sum(length(body)) FROM message")
         self._path = path
         self.runs = RunBook(self._database, kept_bytes // 4)
-        self.newest = max(0, self._number("SELECT max(n) FROM message"))
+        begun = self._meta("begun")
+        self.newest = max(int(begun or 0), self._number("SELECT max(n) FROM message"))
         self.logged = self._number("SELECT max(logged) FROM lane")
         self._waiting = min(0, self._number("SELECT min(n) FROM message"))
         self._forgotten = 0
         self._may_have_refused = True
         self._fresh: list[Entry] = []
+
+    def begin_at(self, n: int) -> None:
+        """A new journal goes on behind this number: an earlier one has given it away."""
+        with Transaction(self._database) as database:
+            self._put_meta(database, "begun", n)
+        self.newest = n
 
     def membership(self, master: MasterId) -> Membership:
         """The group's keys and the master's highest numbers."""

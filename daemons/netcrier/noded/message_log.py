@@ -143,10 +143,8 @@ class MessageLog:
     def __init__(self, log: JsonLog, journal: Journal, clock: Clock) -> None:
         self._log, self._journal, self._clock = log, journal, clock
         self._before = journal.newest
-        last = log.last_line()
         self._on_disk = log.path is not None
-        if last:
-            journal.logged = max(journal.logged, _number_of(last))
+        journal.logged = max(journal.logged, last_number(log))
 
     def catch_up(self) -> list[Entry]:
         """Append all that lacks; what was appended. Stops where the disk is full."""
@@ -174,8 +172,9 @@ class MessageLog:
         self._log.reopen()
 
 
-def _number_of(line: bytes) -> int:
+def last_number(log: JsonLog) -> int:
+    """The `n` of the log's last line; 0 without one. StoreError."""
     try:
-        return msgspec.json.decode(line, type=_Numbered).n
+        return msgspec.json.decode(log.last_line() or b"{}", type=_Numbered).n
     except msgspec.MsgspecError:
         return 0

@@ -15,7 +15,13 @@ from pathlib import Path
 from resource import RUSAGE_THREAD, getrusage
 from typing import Final, ParamSpec, TypeVar
 
-from netcrier.errors import StoreError
+from netcrier.errors import DamageError, StoreError
+
+BESIDE: Final = ("", "-wal", "-shm")
+"""The ends of the names of a database's files."""
+_HEADER_SIZE: Final = 100
+_MAGIC: Final = b"SQLite format 3\0"
+_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 QUICK: Final = 0.001
 """Seconds that a task may wait for the disk and still be done at once."""
@@ -28,24 +34,61 @@ _T = TypeVar("_T")
 
 
 def open_database(path: Path, schema: str) -> sqlite3.Connection:
-    """A connection that any one thread at a time may use; StoreError where the file is damaged or cannot be written."""
+    """A connection that any one thread at a time may use; DamageError where the file is damaged,
+    StoreError where it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _refuse_cut(path)
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         answer = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if answer != "ok":
-            raise StoreError(f"{path} is damaged: {answer}. Keep a copy, then restore it from a backup.")
+            raise DamageError(f"{path} is damaged: {answer}")
         database.executescript(schema)
     except sqlite3.DatabaseError as error:
-        raise StoreError(
-            f"{path} cannot be used as a store: {error}. Keep a copy, then restore it from a backup."
-        ) from error
+        kind = DamageError if error.sqlite_errorcode & 0xFF in _DAMAGE else StoreError
+        raise kind(f"{path} cannot be used as a store: {error}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
     return database
+
+
+def _refuse_cut(path: Path) -> None:
+    """DamageError where the file is shorter than its header says: SQLite reads what lacks of a page as zeros.
+
+    While a write-ahead log lies beside it that may be so (SQLite file format, sections 1.3.7 and 4.3).
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        return
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header = file.read(_HEADER_SIZE)
+    if not size or (len(header) == _HEADER_SIZE and not header.startswith(_MAGIC)):
+        return  # SQLite itself says what is wrong
+    page = int.from_bytes(header[16:18], "big")
+    whole = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
+    if len(header) < _HEADER_SIZE or size < whole:
+        raise DamageError(f"{path} is cut short: it has {size:,} bytes")
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a database and what lies beside it; the new path. StoreError where the disk refuses."""
+    aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = aside.with_name(f"{aside.name.partition('~')[0]}~{number}")
+    try:
+        for end in BESIDE:
+            source = path.with_name(path.name + end)
+            if source.exists():
+                source.rename(aside.with_name(aside.name + end))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be set aside: {error.strerror}") from error
+    return aside
 
 
 class Transaction:

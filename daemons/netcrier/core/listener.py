@@ -43,7 +43,7 @@ from netcrier.core.judge import Judge
 from netcrier.core.outcomes import Outcomes, Untold
 from netcrier.core.pacing import (
     ASKED_WITHIN,
-    GATHER_PIECES,
+    Gathering,
     receipt_slot,
     receipt_window,
     renewal_spread,
@@ -108,7 +108,7 @@ class Listener:
         self._gaps = GapRequests(self.inbox, chance)
         self._reporter = Reporter(self.inbox.lanes, chance)
         self._copies = Copies()
-        self._flowing = False
+        self._gathering = Gathering()
         self._ahead: dict[int, int] = {}
         """By lane: the highest number of the master's term, where the lane is not in it yet."""
         self._waits = 0
@@ -215,8 +215,7 @@ class Listener:
 
     def pause(self) -> float:
         """Seconds for which the shell may let datagrams gather before it reads again: 0 but while pieces flow."""
-        flowing, self._flowing = self._flowing, False
-        return GATHER_PIECES if flowing else 0.0
+        return self._gathering.pause()
 
     def kernel_drops(self, total: int) -> None:
         """How many datagrams the kernel has dropped so far."""
@@ -374,11 +373,13 @@ class Listener:
 
     def _on_fragment(self, got: Received) -> None:
         piece = decode_fragment(self._hearing.opened(Kind.FRAGMENT, got.data))
-        self._flowing = True
+        self._gathering.piece()
         self._intake.fragment(piece, got.now)
 
     def _on_parity(self, got: Received) -> None:
-        self._intake.parity(decode_parity(self._hearing.opened(Kind.PARITY, got.data)), got.now)
+        piece = decode_parity(self._hearing.opened(Kind.PARITY, got.data))
+        self._gathering.piece()
+        self._intake.parity(piece, got.now)
 
     def _on_skip(self, got: Received) -> None:
         plaintext = self._hearing.opened(Kind.SKIP, got.data)

@@ -33,8 +33,11 @@ QUIET_REPAIR: Final = 0.015
 """The same once all has been sent: repairs come in one go."""
 FETCHING: Final = 0.1
 """After the last piece left, nodes are fetching what lacks and need no question for their receipt."""
-GATHER_PIECES: Final = 0.003
-"""While pieces flow a node reads so often: they come in turns, and waking for each would cost more than reading it."""
+PAUSE_LEAST: Final = 0.003
+PAUSE_MOST: Final = 0.020
+PIECES_GATHERED: Final = 32
+"""Pieces of a message that a node lets gather before it reads on: what the smallest receive buffers hold twice. Waking
+for each would cost more than reading it."""
 RETRY_FIRST: Final = 0.030
 RETRY_MOST: Final = 1.0
 HELLO_MOST: Final = 10.0
@@ -145,6 +148,26 @@ class DelayMeter:
             ordered = sorted(self._delays)
             self._timeout = min(max(2 * ordered[len(ordered) * 95 // 100], TIMEOUT_LEAST), TIMEOUT_MOST)
         return self._timeout
+
+
+class Gathering:
+    """How long a node pauses between two looks at its socket while pieces of messages flow."""
+
+    def __init__(self) -> None:
+        self._pieces = 0
+        self._pause = PAUSE_LEAST
+
+    def piece(self) -> None:
+        """One has been read."""
+        self._pieces += 1
+
+    def pause(self) -> float:
+        """Seconds until the next look, 0 where no piece has come since the last: the fewer came, the longer."""
+        pieces, self._pieces = self._pieces, 0
+        if not pieces:
+            return 0.0
+        self._pause = min(max(self._pause * PIECES_GATHERED / pieces, PAUSE_LEAST), PAUSE_MOST)
+        return self._pause
 
 
 class Budget:

@@ -3,7 +3,8 @@
 Rules:
 - The BLOCK goes first: without it nothing of the block is verified.
 - Parity where several nodes that can use it lack different fragments: to all, as many pieces as the worst of them
-  needs, if these are fewer than the fragments that they lack together.
+  needs, if these are fewer than the fragments that they lack together; and for the share of the block that this node
+  has lost, as many more: it will lose of these as well.
 - Else each fragment again: to all where several lack it, to the one that lacks it.
 """
 
@@ -52,4 +53,5 @@ def mending(asks: Mapping[int, Ask], *, parity: bool) -> Mending:
         askers = [index for index in rest if asks[index].lack.lacks(place)]
         if askers:
             fragments.append((place, _only(askers)))
-    return Mending(bool(headless), _only(headless), pieces if by_parity else 0, tuple(fragments))
+    spare = round(pieces * pieces / FRAGMENTS_MAX)
+    return Mending(bool(headless), _only(headless), pieces + spare if by_parity else 0, tuple(fragments))

@@ -228,7 +228,11 @@ class Pump:
         self._timer = self._loop.call_at(at, self._look)
 
     def _look(self) -> None:
+        """A timer is due: what has gathered is read before the machine decides."""
         self._timer = None
+        for one, resumption in list(self._resumptions.items()):
+            resumption.cancel()
+            self._resume(one)
         self.flush()
 
     def close(self) -> None:

@@ -18,6 +18,8 @@ def lacks(*places: int, header: bool = False, parity: bool = True, need: int | N
         ({7: lacks(3), 8: lacks(3)}, Mending(False, None, 0, ((3, None),))),
         ({7: lacks(3), 8: lacks(4)}, Mending(False, None, 1, ())),
         ({7: lacks(3), 8: lacks(4, 5)}, Mending(False, None, 2, ())),
+        ({7: lacks(*range(5)), 8: lacks(9)}, Mending(False, None, 5 + 1, ())),
+        ({7: lacks(*range(16)), 8: lacks(20)}, Mending(False, None, 16 + 8, ())),
         ({7: lacks(3), 8: lacks(4, parity=False)}, Mending(False, None, 0, ((3, 7), (4, 8)))),
         ({7: lacks(3), 8: lacks(4), 9: lacks(4, parity=False)}, Mending(False, None, 1, ((4, 9),))),
         ({7: lacks(1, 2, 3, need=1), 8: lacks(1, 2, 3)}, Mending(False, None, 0, ((1, None), (2, None), (3, None)))),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 from netcrier.core.pacing import (
+    PAUSE_LEAST,
+    PAUSE_MOST,
+    PIECES_GATHERED,
     Budget,
     DelayMeter,
+    Gathering,
     beacon_delay,
     few,
     hello_delay,
@@ -97,3 +101,20 @@ def test_a_budget_holds_one_second_and_fills_with_time() -> None:
     assert [budget.spend(100.0) for _ in range(6)] == [True] * 5 + [False]
     assert [budget.spend(100.2), budget.spend(100.2)] == [True, False]
     assert [budget.spend(1000.0) for _ in range(6)] == [True] * 5 + [False]
+
+
+def test_a_node_waits_for_some_dozens_of_pieces_within_bounds_and_not_at_all_without() -> None:
+    gathering = Gathering()
+    assert gathering.pause() == 0
+
+    def pause(pieces: int) -> float:
+        for _ in range(pieces):
+            gathering.piece()
+        return gathering.pause()
+
+    assert pause(PIECES_GATHERED) == pytest.approx(PAUSE_LEAST)
+    assert pause(PIECES_GATHERED // 4) == pytest.approx(PAUSE_LEAST * 4)
+    assert pause(PIECES_GATHERED * 2) == pytest.approx(PAUSE_LEAST * 2)
+    assert pause(1) == PAUSE_MOST
+    assert pause(PIECES_GATHERED * 100) == PAUSE_LEAST
+    assert gathering.pause() == 0

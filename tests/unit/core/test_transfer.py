@@ -105,7 +105,7 @@ def test_parity_of_a_block_has_another_place_each_time_and_begins_anew_at_the_en
             one.fetch(fetch("1", Lack(0, False, 31, 2**32 - 1)), index, now)
         places += [send.plaintext[15] for _, send in run(one, now, now + 0.1)]
         now += 0.1
-    around = [*range(FRAGMENTS_MAX, PLACES_MAX)] * 2
+    around = [*range(FRAGMENTS_MAX, PLACES_MAX)] * 3
     assert places == around[: len(places)]
     assert len(places) > PLACES_MAX - FRAGMENTS_MAX
 

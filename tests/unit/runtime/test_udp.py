@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
 import socket
 import struct
 
 import pytest
+from netcrier.core.events import Datagram, Received
 from netcrier.errors import ConfigError
 from netcrier.runtime import udp
-from netcrier.runtime.udp import UdpPort, clock_us
+from netcrier.runtime.udp import Pump, UdpPort, clock_us
 
 
 def free_port() -> int:
@@ -79,3 +81,43 @@ def test_a_zone_says_by_which_interface_it_leaves() -> None:
     )  # fmt: skip
     assert udp._target(("192.0.2.1", 9)) == (False, ("192.0.2.1", 9), ())
     assert udp._target(("2001:db8::1", 9)) == (True, ("2001:db8::1", 9, 0, 0), ())
+
+
+class Machine:
+    """Pauses for long after each look; its timer is due 0.1 s after the first datagram."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes] = []
+        self.timer: float | None = None
+
+    def receive(self, got: Received) -> None:
+        self.told.append(got.data)
+        self.timer = self.timer or got.now + 0.1
+
+    def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - the shape of a machine
+        self.told.append(b"timer")
+        self.timer = now + 60
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        return []
+
+
+def test_what_gathers_in_a_pause_is_read_before_a_timer_is_handled() -> None:
+    async def told() -> list[bytes]:
+        number = free_port()
+        port, machine = UdpPort(number, "noded"), Machine()
+        pump = Pump(machine, port, lambda _audience: (), lambda: None, lambda: 60.0)
+        try:
+            port.send(b"first", ("127.0.0.1", number))
+            while not machine.told:
+                await asyncio.sleep(0.001)
+            port.send(b"second", ("127.0.0.1", number))
+            async with asyncio.timeout(10):
+                while b"timer" not in machine.told:
+                    await asyncio.sleep(0.001)
+            return machine.told
+        finally:
+            pump.close()
+            port.close()
+
+    assert asyncio.run(told()) == [b"first", b"second", b"timer"]

@@ -10,22 +10,28 @@ cdef inline int leave(Decoder self) noexcept nogil:
     self.left = True
     return BROKEN
 
+cdef inline const uint8_t* span(Decoder self, Py_ssize_t at, Py_ssize_t size) except NULL nogil:
+    """So many bytes, at least one: the first and the last are in bounds, and so is what lies between."""
+    cdef const uint8_t* last = &self.octets[at + size - 1]
+    return &self.octets[at] if last != NULL else NULL
+
 cdef inline uint32_t two(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
     """16 bits, big endian."""
-    return (<uint32_t>self.octets[at] << 8) | self.octets[at + 1]
+    cdef const uint8_t* b = span(self, at, 2)
+    return (<uint32_t>b[0] << 8) | b[1]
 
 cdef inline uint32_t four(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
     """32 bits, big endian."""
-    return (
-        (<uint32_t>self.octets[at] << 24)
-        | (<uint32_t>self.octets[at + 1] << 16)
-        | (<uint32_t>self.octets[at + 2] << 8)
-        | self.octets[at + 3]
-    )
+    cdef const uint8_t* b = span(self, at, 4)
+    return (<uint32_t>b[0] << 24) | (<uint32_t>b[1] << 16) | (<uint32_t>b[2] << 8) | b[3]
 
 cdef inline uint64_t eight(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFFFFFFFFFULL nogil:
     """64 bits, big endian."""
-    return (<uint64_t>four(self, at) << 32) | four(self, at + 4)
+    cdef const uint8_t* b = span(self, at, 8)
+    return (
+        (<uint64_t>b[0] << 56) | (<uint64_t>b[1] << 48) | (<uint64_t>b[2] << 40) | (<uint64_t>b[3] << 32)
+        | (<uint64_t>b[4] << 24) | (<uint64_t>b[5] << 16) | (<uint64_t>b[6] << 8) | b[7]
+    )
 
 cdef int frame(Decoder self, int link, Py_ssize_t at, Packet* p) except -1 nogil:
     """Walk the link header of kind `link` (LINKTYPE_ numbers of tcpdump.org)."""
@@ -130,10 +136,8 @@ cdef int nflog(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
         at += (size + 3) & ~3
     return odd_frame(self, NFLOG_NO_PAYLOAD)
 
-cdef int keep_mac(Decoder self, uint8_t* into, Py_ssize_t at) except -1 nogil:
-    cdef int i
-    for i in range(6):
-        into[i] = self.octets[at + i]
+cdef inline int keep_mac(Decoder self, uint8_t* into, Py_ssize_t at) except -1 nogil:
+    memcpy(into, span(self, at, 6), 6)
     return 0
 
 cdef int ethernet(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:

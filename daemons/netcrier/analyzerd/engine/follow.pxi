@@ -142,7 +142,7 @@ cdef int follow_udp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
         note_payload(c, p.time)
         if self.streaming:
             stream_datagram(self, c, 0 if from_orig else 1, p)
-    if p.netcrier:
+    if p.looks & LIKE_OURS:
         c.service = NETCRIER
     count_in(self, c, e, p)
     if first and c.orig.packets and c.resp.packets:

@@ -4,8 +4,8 @@ cdef int ip(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     cdef Py_ssize_t room = self.limit - at
     if room < 20:
         return odd_frame(self, SHORT_IP)
-    p.bad = p.headless = p.one_way = p.netcrier = False
-    p.flags = 0
+    p.bad = p.headless = p.one_way = False
+    p.flags = p.looks = 0
     p.mss = p.scale = 0
     p.src_port = p.dst_port = 0
     if self.octets[at] >> 4 == 4:

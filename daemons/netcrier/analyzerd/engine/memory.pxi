@@ -9,7 +9,7 @@ cdef extern from *:
     static void* netcrier_wide_pages(size_t size) {
         const size_t huge = (size_t)2 << 20;
         void* place = NULL;
-        if (size < 4 * huge)
+        if (size < huge)
             return malloc(size);
         if (posix_memalign(&place, huge, (size + huge - 1) & ~(huge - 1)))
             return NULL;

@@ -126,6 +126,12 @@ cdef enum:
     WEIRD_LOG = 2
     LOGS = 3
 
+cdef enum:
+    # Packet.looks
+    LIKE_OURS = 1        # of Netcrier itself
+    LIKE_TEREDO = 2
+    LIKE_AYIYA = 4
+
 cdef enum Shape:
     # What a tunnel carries.
     IP_SHAPE = 0
@@ -181,8 +187,8 @@ ctypedef struct Packet:
     uint8_t bad             # a wrong checksum
     uint8_t headless        # the transport header is not usable: the conversation exists, nothing else is known
     uint8_t whole           # all of the payload was captured
-    uint8_t netcrier        # a datagram of Netcrier itself
     uint8_t has_macs
+    uint8_t looks           # of a datagram, by its content: bits
     uint8_t[6] src_mac
     uint8_t[6] dst_mac
 

@@ -28,8 +28,7 @@ cdef int transport(Decoder self, Py_ssize_t at, Py_ssize_t end, Packet* p) excep
         if self.checksums != IGNORE_BAD and p.whole and (p.version == 6 or two(self, at + 6)):
             if not (p.dst_port == 4789 and two(self, at + 6) == 0):
                 p.bad |= ones(self, at, size, pseudo(self, p, size)) != 0xFFFF
-        if have >= 11 and self.octets[at + 8] == 0x4E and self.octets[at + 9] == 0x43 and self.octets[at + 10] == 1:
-            p.netcrier = True
+        p.looks = looks_of(self, at + 8, have - 8)
         return decoded(self, p)
     if kind == ICMP or kind == ICMP6:
         if have < 8:

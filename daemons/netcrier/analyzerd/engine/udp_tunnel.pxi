@@ -20,9 +20,9 @@ cdef int udp_tunnel(Kernel self, uint32_t slot, Packet* p) except -1 nogil:
         if room >= 4:
             gre(self, at, end, p)
         tunnel = True
-    elif port == 3544 or teredo_like(self, at, room):
+    elif port == 3544 or p.looks & LIKE_TEREDO:
         tunnel = teredo(self, slot, at, end, room, p)
-    elif port == 5072 or (room >= 8 and self.octets[at + 1] == 0x52 and self.octets[at + 2] == 0x11):
+    elif port == 5072 or p.looks & LIKE_AYIYA:
         tunnel = ayiya(self, slot, at, end, room, p)
     else:
         return FOLLOWED
@@ -101,7 +101,16 @@ cdef bint ayiya(
         inside(self, at + size, end, p, IP_SHAPE, 0)
     return True
 
-cdef bint teredo_like(Kernel self, Py_ssize_t at, Py_ssize_t room) except? True nogil:
+cdef int looks_of(Decoder self, Py_ssize_t at, Py_ssize_t room) except -1 nogil:
+    """What a datagram's content looks like, of which `room` bytes are there."""
+    cdef int looks = LIKE_TEREDO if teredo_like(self, at, room) else 0
+    if room >= 3 and self.octets[at] == 0x4E and self.octets[at + 1] == 0x43 and self.octets[at + 2] == 1:
+        looks |= LIKE_OURS
+    if room >= 8 and self.octets[at + 1] == 0x52 and self.octets[at + 2] == 0x11:
+        looks |= LIKE_AYIYA
+    return looks
+
+cdef bint teredo_like(Decoder self, Py_ssize_t at, Py_ssize_t room) except? True nogil:
     """A datagram of any port that is Teredo by its content: an address of 2001::/32, or an origin indication."""
     cdef Py_ssize_t size
     if room < 40 or (self.octets[at] >> 4 != 6 and (self.octets[at] or self.octets[at + 1] > 1)):

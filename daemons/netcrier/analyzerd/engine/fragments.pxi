@@ -166,5 +166,4 @@ cdef int whole_datagram(
 cdef int swap_octets(Kernel self) noexcept nogil:
     """Let the capture and the buffer of datagrams change places."""
     self.octets, self.other_octets = self.other_octets, self.octets
-    self.words, self.other_words = self.other_words, self.words
     return 0

@@ -42,7 +42,6 @@ cdef enum:
     LINE_MOST = 4096                # the longest line but for its history
     OUT_FULL = 262144               # lines to hand over before the walk goes on
     RECORD_MOST = 262144            # a longer pcap record is taken for a broken file (tcpdump's limit)
-    WORDS_MANY = 8                  # from so many on they are summed several at a time
     AHEAD = 8                       # packets whose place in memory is asked for before their turn
     FOUND_MOST = 8192               # packets that a scout finds before a kernel follows them
     POST_SIZE = 4194304             # deliveries that were not taken yet
@@ -93,7 +92,6 @@ include "scout.pxi"
 @cython.final
 cdef class Kernel(Decoder):
     cdef const uint8_t[::1] other_octets
-    cdef const uint64_t[::1] other_words
     cdef uint8_t[::1] store
     cdef uint8_t[::1] post_view
     cdef uint8_t[::1] kept_view
@@ -191,7 +189,6 @@ cdef class Kernel(Decoder):
         store = mmap.mmap(-1, DATAGRAMS * FRAGMENT_ROOM)  # its pages are there when fragments come
         self.store = store
         self.other_octets = store
-        self.other_words = memoryview(store).cast("Q")
         for i in range(WORTHS):
             self.earliest[i] = 0x7FFFFFFFFFFFFFFFULL
         for port in tcp_ports:

@@ -4,7 +4,6 @@
 
 cdef class Decoder:
     cdef const uint8_t[::1] octets
-    cdef const uint64_t[::1] words
     cdef uint64_t seed_a, seed_b, seed_c
     cdef Py_ssize_t limit, reach
     cdef int checksums, depth
@@ -15,7 +14,6 @@ cdef class Decoder:
 cdef int look_into(Decoder self, whole) except -1:
     """Read these bytes from now on."""
     self.octets = whole
-    self.words = whole[: len(whole) & ~7].cast("Q")
     return 0
 
 

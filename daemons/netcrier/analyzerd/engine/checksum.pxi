@@ -25,14 +25,18 @@ cdef extern from *:
     /* The 16-bit parts of so many bytes in the machine's order (little endian), modulo 2^16 - 1; fewer than 2^32. */
     static inline uint64_t netcrier_sum(const uint8_t* bytes, size_t size) {
         uint64_t total = 0, rest = 0;
+        const size_t left = size & 7;
         if (size >= 64) {
             total = netcrier_sum_many(bytes, size / 8);
             bytes += size & ~(size_t)7;
         } else
             for (size_t i = size / 8; i; i--, bytes += 8)
                 total += (netcrier_word(bytes) & 0xFFFFFFFFu) + (netcrier_word(bytes) >> 32);
-        for (size_t i = 0; i < (size & 7); i++)
-            rest |= (uint64_t)bytes[i] << (8 * i);
+        if (left && size >= 8)
+            rest = netcrier_word(bytes + left - 8) >> (64 - 8 * left);
+        else
+            for (size_t i = 0; i < left; i++)
+                rest |= (uint64_t)bytes[i] << (8 * i);
         total += (rest & 0xFFFFFFFFu) + (rest >> 32);
         return (total & 0xFFFFFFFFu) + (total >> 32);
     }
@@ -48,7 +52,6 @@ cdef uint32_t pseudo(Decoder self, Packet* p, Py_ssize_t size) noexcept nogil:
 
 cdef uint32_t ones(Decoder self, Py_ssize_t at, Py_ssize_t size, uint32_t start) except 0xFFFFFFFFU nogil:
     """The one's complement sum of `size` bytes, with `start` added: 0xFFFF where a checksum is right."""
-    cdef uint64_t total = 0
-    if size > 0:
-        total = fold(sum_of(span(self, at, size), size))
-    return <uint32_t>fold(((total & 0xFF) << 8) + (total >> 8) + start)
+    if size <= 0:
+        return <uint32_t>fold(start)
+    return <uint32_t>fold((sum_of(span(self, at, size), size) << 8) + start)  # times 256 turns the bytes of the sum

@@ -1,8 +1,8 @@
 # Decode: from a frame to its IP packet, through links and tags, and from there to a Packet.
 #
 # A Decoder is a kernel, or a scout, which leaves what takes more than the packet's own bytes to a kernel.
-# Every byte is read from self.octets with its bounds checked; lengths are compared first, so that an
-# IndexError here is our fault. Source of the formats: the RFC or standard named at each function.
+# Every byte is read from self.octets with its bounds checked, or from a span of them of a fixed size; lengths are
+# compared first, so that an IndexError here is our fault. Source of the formats: the RFC or standard named at each function.
 # `at` is where a layer starts, `self.limit` where the capture of it ends, `self.reach` where it ends on the wire.
 
 cdef inline int leave(Decoder self) noexcept nogil:
@@ -15,23 +15,27 @@ cdef inline const uint8_t* span(Decoder self, Py_ssize_t at, Py_ssize_t size) ex
     cdef const uint8_t* last = &self.octets[at + size - 1]
     return &self.octets[at] if last != NULL else NULL
 
-cdef inline uint32_t two(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
-    """16 bits, big endian."""
-    cdef const uint8_t* b = span(self, at, 2)
+cdef inline uint32_t big2(const uint8_t* b) noexcept nogil:
+    """16 bits, big endian, as all that follow."""
     return (<uint32_t>b[0] << 8) | b[1]
 
-cdef inline uint32_t four(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
-    """32 bits, big endian."""
-    cdef const uint8_t* b = span(self, at, 4)
+cdef inline uint32_t big4(const uint8_t* b) noexcept nogil:
     return (<uint32_t>b[0] << 24) | (<uint32_t>b[1] << 16) | (<uint32_t>b[2] << 8) | b[3]
 
-cdef inline uint64_t eight(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFFFFFFFFFULL nogil:
-    """64 bits, big endian."""
-    cdef const uint8_t* b = span(self, at, 8)
+cdef inline uint64_t big8(const uint8_t* b) noexcept nogil:
     return (
         (<uint64_t>b[0] << 56) | (<uint64_t>b[1] << 48) | (<uint64_t>b[2] << 40) | (<uint64_t>b[3] << 32)
         | (<uint64_t>b[4] << 24) | (<uint64_t>b[5] << 16) | (<uint64_t>b[6] << 8) | b[7]
     )
+
+cdef inline uint32_t two(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
+    return big2(span(self, at, 2))
+
+cdef inline uint32_t four(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
+    return big4(span(self, at, 4))
+
+cdef inline uint64_t eight(Decoder self, Py_ssize_t at) except? 0xFFFFFFFFFFFFFFFFULL nogil:
+    return big8(span(self, at, 8))
 
 cdef int frame(Decoder self, int link, Py_ssize_t at, Packet* p) except -1 nogil:
     """Walk the link header of kind `link` (LINKTYPE_ numbers of tcpdump.org)."""

@@ -11,22 +11,25 @@ cdef inline bint full(Kernel self) noexcept nogil:
         or self.logs[WEIRD_LOG].written >= OUT_FULL or self.post_at >= POST_SIZE // 2
     )
 
-cdef inline uint32_t word32(Scout self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
+cdef inline uint32_t ordered(Scout self, const uint8_t* b) noexcept nogil:
     """32 bits in the file's byte order."""
-    cdef uint32_t value = four(self, at)
     if self.big:
-        return value
-    return ((value & 0xFF) << 24) | ((value & 0xFF00) << 8) | ((value >> 8) & 0xFF00) | (value >> 24)
+        return big4(b)
+    return b[0] | (<uint32_t>b[1] << 8) | (<uint32_t>b[2] << 16) | (<uint32_t>b[3] << 24)
+
+cdef inline uint32_t word32(Scout self, Py_ssize_t at) except? 0xFFFFFFFFU nogil:
+    return ordered(self, span(self, at, 4))
 
 cdef Py_ssize_t pcap_records(Scout self, Py_ssize_t at, Py_ssize_t end, int link, int64_t unit) except -1 nogil:
+    cdef const uint8_t* b
     cdef uint32_t have, size
     cdef int64_t time
     while end - at >= 16 and self.count < FOUND_MOST:
-        have = word32(self, at + 8)
-        size = word32(self, at + 12)
+        b = span(self, at, 16)
+        have, size = ordered(self, b + 8), ordered(self, b + 12)
         if have > RECORD_MOST or have > end - at - 16:
             break
-        time = <int64_t>word32(self, at) * SECOND + <int64_t>word32(self, at + 4) * unit
+        time = <int64_t>ordered(self, b) * SECOND + <int64_t>ordered(self, b + 4) * unit
         look_at(self, at + 16, have, max(have, size), time, link, 0)
         at += 16 + <Py_ssize_t>have
     return at

@@ -15,7 +15,8 @@ cdef int ip(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     return ip6(self, at, p) if room >= 40 else odd_frame(self, SHORT_IP)
 
 cdef int ip4(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
-    cdef Py_ssize_t header = (self.octets[at] & 15) * 4, total = two(self, at + 2)
+    cdef const uint8_t* b = span(self, at, 20)
+    cdef Py_ssize_t header = (b[0] & 15) * 4, total = big2(b + 2)
     cdef uint32_t fragment
     p.ip_bytes = total
     if total == 0:  # left to the network card to fill in (segmentation offload)
@@ -32,21 +33,20 @@ cdef int ip4(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     if header < 20:
         return odd_frame(self, IP_MIN)
     p.version = 4
-    p.ttl = self.octets[at + 8]
-    p.protocol = self.octets[at + 9]
+    p.ttl, p.protocol = b[8], b[9]
     p.src_hi = p.dst_hi = 0
-    p.src_lo = 0xFFFF00000000ULL | four(self, at + 12)
-    p.dst_lo = 0xFFFF00000000ULL | four(self, at + 16)
+    p.src_lo = 0xFFFF00000000ULL | big4(b + 12)
+    p.dst_lo = 0xFFFF00000000ULL | big4(b + 16)
     if self.checksums != IGNORE_BAD and ones(self, at, header, 0) != 0xFFFF:
         odd_packet(self, BAD_IP, p)
         if self.checksums == DROP_BAD:
             return BROKEN
         p.bad = True
-    fragment = two(self, at + 6)
+    fragment = big2(b + 6)
     if fragment & 0x3FFF:
         if total <= self.limit - at:
             return leave(self) if self.scouting else take_fragment(<Kernel>self, p, at, header, at + header, total - header, (fragment & 0x1FFF) * 8, fragment,
-                two(self, at + 4), p.protocol,
+                big2(b + 4), p.protocol,
             )
         odd_packet(self, SHORT_FRAGMENT, p)
         if fragment & 0x1FFF:  # cut short by the capture: only a first fragment is of use
@@ -54,17 +54,16 @@ cdef int ip4(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
     return transport(self, at + header, at + total, p)
 
 cdef int ip6(Decoder self, Py_ssize_t at, Packet* p) except -1 nogil:
-    cdef Py_ssize_t total = 40 + two(self, at + 4)
+    cdef const uint8_t* b = span(self, at, 40)
+    cdef Py_ssize_t total = 40 + big2(b + 4)
     p.ip_bytes = total
     if total > self.reach - at:
         return odd_frame(self, SHORT_IP_LENGTH)
     p.version = 6
-    p.ttl = self.octets[at + 7]
-    p.src_hi = eight(self, at + 8)
-    p.src_lo = eight(self, at + 16)
-    p.dst_hi = eight(self, at + 24)
-    p.dst_lo = eight(self, at + 32)
-    return chain(self, at, at + 40, at + total, self.octets[at + 6], p)
+    p.ttl = b[7]
+    p.src_hi, p.src_lo = big8(b + 8), big8(b + 16)
+    p.dst_hi, p.dst_lo = big8(b + 24), big8(b + 32)
+    return chain(self, at, at + 40, at + total, b[6], p)
 
 cdef int chain(Decoder self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int kind, Packet* p) except -1 nogil:
     """IPv6's further headers, from the one at `here` on, which is of `kind`; the packet is from `at` to `end`."""

@@ -4,7 +4,7 @@ cdef int transport(Decoder self, Py_ssize_t at, Py_ssize_t end, Packet* p) excep
     """The layer after IP, from `at` to `end` by the IP header; the capture may be shorter."""
     cdef Py_ssize_t have, size
     cdef int kind = p.protocol
-    cdef uint32_t length
+    cdef const uint8_t* b
     if end == at and (kind == TCP or kind == UDP or kind == ICMP or kind == ICMP6):
         end = max(at, self.limit)  # a length left out: offload, or a jumbogram
     have = min(end, self.limit) - at
@@ -19,14 +19,13 @@ cdef int transport(Decoder self, Py_ssize_t at, Py_ssize_t end, Packet* p) excep
     if kind == UDP:
         if have < 8:
             return odd_packet(self, SHORT_HEADER_UDP if size < 8 else TRIM_UDP, p)
-        p.src_port = two(self, at)
-        p.dst_port = two(self, at + 2)
-        length = two(self, at + 4)
-        p.payload = <int64_t>length - 8
+        b = span(self, at, 8)
+        p.src_port, p.dst_port = big2(b), big2(b + 2)
+        p.payload = <int64_t>big2(b + 4) - 8
         p.body = at + 8
         p.captured = have - 8
-        if self.checksums != IGNORE_BAD and p.whole and (p.version == 6 or two(self, at + 6)):
-            if not (p.dst_port == 4789 and two(self, at + 6) == 0):
+        if self.checksums != IGNORE_BAD and p.whole and (p.version == 6 or big2(b + 6)):
+            if not (p.dst_port == 4789 and big2(b + 6) == 0):
                 p.bad |= ones(self, at, size, pseudo(self, p, size)) != 0xFFFF
         p.looks = looks_of(self, at + 8, have - 8)
         return decoded(self, p)
@@ -55,13 +54,12 @@ cdef inline int decoded(Decoder self, Packet* p) except -1 nogil:
     return FOLLOWED if self.scouting else take_in(<Kernel>self, p, hash_of(self, p))
 
 cdef int tcp_header(Decoder self, Py_ssize_t at, Py_ssize_t have, Py_ssize_t size, Packet* p) except -1 nogil:
-    cdef Py_ssize_t header = (self.octets[at + 12] >> 4) * 4, option, length
-    p.src_port = two(self, at)
-    p.dst_port = two(self, at + 2)
-    p.seq = four(self, at + 4)
-    p.ack = four(self, at + 8)
-    p.flags = self.octets[at + 13]
-    p.window = two(self, at + 14)
+    cdef const uint8_t* b = span(self, at, 20)
+    cdef Py_ssize_t header = (b[12] >> 4) * 4, option, length
+    p.src_port, p.dst_port = big2(b), big2(b + 2)
+    p.seq, p.ack = big4(b + 4), big4(b + 8)
+    p.flags = b[13]
+    p.window = big2(b + 14)
     p.payload = size - header
     p.body = at + header
     p.captured = have - header

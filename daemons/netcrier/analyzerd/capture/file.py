@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netcrier.analyzerd.capture.ahead import Ahead
-from netcrier.analyzerd.capture.frames import frames
 from netcrier.analyzerd.capture.source import head
 from netcrier.analyzerd.capture.walking import PORTIONS, portions, walk
 from netcrier.errors import DecodeError
@@ -49,6 +48,8 @@ def captures(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _is_capture(path: Path) -> bool:
+    from netcrier.analyzerd.capture.frames import frames  # here, for a capture that is named alone starts without it
+
     try:
         next(frames(memoryview(head(path))), None)
     except DecodeError as error:
@@ -58,6 +59,8 @@ def _is_capture(path: Path) -> bool:
 
 def _first_time(path: Path) -> int:
     """In nanoseconds; what has no packet, or cannot be looked into, comes first: the walk will say why."""
+    from netcrier.analyzerd.capture.frames import frames
+
     if not path.is_file():
         return 0
     try:

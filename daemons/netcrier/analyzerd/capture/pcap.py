@@ -5,9 +5,8 @@ Both byte orders, microseconds and nanoseconds. Left out: the modified formats o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from netcrier.errors import DecodeError
 
@@ -27,8 +26,7 @@ _MAGIC: dict[bytes, tuple[Literal["<", ">"], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PcapHeader:
+class PcapHeader(NamedTuple):
     """Byte order, clock and link type (LINKTYPE_ number) of a pcap file."""
 
     big: bool

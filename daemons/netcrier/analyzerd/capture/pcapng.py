@@ -6,9 +6,8 @@ are passed over. Left out: options other than the clock's, decryption secrets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from netcrier.errors import DecodeError
 
@@ -56,8 +55,7 @@ def _clock(options: memoryview, order: Order) -> tuple[int, int]:
     return resolution, offset
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """An interface description: link type (LINKTYPE_ number), snap length (0: none), ticks a second, nanoseconds."""
 
     link: int

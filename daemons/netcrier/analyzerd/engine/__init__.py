@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -56,6 +55,10 @@ def new_kernel(
         from netcrier.analyzerd.engine.kernel import Kernel
     except ImportError as error:
         raise EngineMissingError(MISSING) from error
+    if interface:
+        import json
+
+        interface = json.dumps(interface)[1:-1]
     return Kernel(
         seed=os.urandom(SEED_SIZE) if seed is None else seed,
         checksums=int(checksums),
@@ -65,7 +68,7 @@ def new_kernel(
         interim=interim,
         streams=streams,
         tunnel_depth=tunnel_depth,
-        interface=json.dumps(interface)[1:-1].encode(),
+        interface=interface.encode(),
         tcp_ports=TCP_SERVERS,
         udp_ports=UDP_SERVERS,
     )

@@ -18,15 +18,14 @@ class FreshLog:
         """Replaces a file that was there: ext4 would write one that is emptied to the disk first. What a link names,
         or cannot be replaced, is emptied. Raises OSError."""
         self._path = path
-        with suppress(OSError):
-            if stat.S_ISREG(path.lstat().st_mode):
-                path.unlink()
+        self._old = _set_aside(path)
         self._file = path.open("wb", buffering=0)
         self.failure: OSError | None = None
         """Why it took less than it was given."""
 
     def append_lines(self, lines: bytes) -> int:
         """Append; how many bytes it took, up to the end of a line."""
+        self._let_go()
         written, view = 0, memoryview(lines)
         try:
             while written < len(lines):
@@ -46,4 +45,23 @@ class FreshLog:
 
     def close(self) -> None:
         """Nothing comes any more."""
+        self._let_go()
         self._file.close()
+
+    def _let_go(self) -> None:
+        """Of the file that was there: to free a large one takes a while, so the writer's thread does it."""
+        if self._old is not None:
+            os.close(self._old)
+            self._old = None
+
+
+def _set_aside(path: Path) -> int | None:
+    """What keeps the file that was there, which has no name any more."""
+    try:
+        old = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with suppress(OSError):
+        if stat.S_ISREG(os.fstat(old).st_mode):
+            path.unlink()
+    return old

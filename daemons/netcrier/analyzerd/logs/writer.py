@@ -11,8 +11,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from netcrier.errors import StoreError
 
@@ -52,8 +51,7 @@ class Log(Protocol):
         """Nothing comes any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueState:
+class QueueState(NamedTuple):
     """How the writer is."""
 
     waiting: int

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,40 +21,52 @@ import msgspec
 from netcrier.core.admission import Grant
 from netcrier.core.events import NodeRow
 from netcrier.core.keyring import GroupKeys
-from netcrier.errors import StoreError, UsageError
+from netcrier.errors import DamageError, StoreError, UsageError
 from netcrier.masterd import identity
 from netcrier.masterd.identity import Identity
 from netcrier.masterd.store import FIRST_TERM, Store
 from netcrier.masterd.succession import fresh_epoch
 from netcrier.masterd.whereabouts import lock
+from netcrier.runtime.store import BESIDE, aside_of, set_aside
 from netcrier.wire.envelope import KEY_SIZE
 
 STORE: Final = "store.sqlite"
 IDENTITY: Final = "identity"
-_BESIDE: Final = ("", "-wal", "-shm")
 _HINT: Final = "netctl master recover sets it aside and begins a new term under the same identity"
 _T = TypeVar("_T")
 
 
 def open_sound(state_dir: Path) -> tuple[Store, Identity]:
-    """Store and identity, both made at the first start. StoreError where one of them is lost or damaged."""
+    """Store and identity, both made at the first start. DamageError where one of them is lost or damaged."""
     path, known = state_dir / STORE, (state_dir / IDENTITY).exists()
     if known and not _written(path):
-        raise StoreError(f"the store {path} is lost: {_HINT}")
+        raise DamageError(f"the store {path} is lost: {_HINT}")
     try:
         store = Store(path)
-    except StoreError as error:
-        raise StoreError(f"{error} Or: {_HINT}") from error
-    if known and store.empty:
-        raise StoreError(f"the store {path} is empty: {_HINT}")
-    if not known and store.used:
-        raise StoreError(
-            f"the identity {state_dir / IDENTITY} is lost: restore it from a backup, or no node follows this master;"
-            " netctl master recover begins a new group"
-        )
+    except DamageError as error:
+        raise DamageError(f"{error}. Restore it from a backup; or: {_HINT}") from error
+    fault = _fault_of(store, known, path)
+    if fault:
+        store.close()
+        raise DamageError(fault)
     if not known:
         store.begin_term(FIRST_TERM, None, [])  # before the identity: beside one a store is never empty
     return store, identity.load_or_make(state_dir / IDENTITY)
+
+
+def _fault_of(store: Store, known: bool, path: Path) -> str:
+    """What is wrong with it; empty where nothing is. `known`: there is an identity."""
+    if known and store.empty:
+        return f"the store {path} is empty: {_HINT}"
+    if known and store.lost:
+        cause = "its write-ahead log was cut, or an older copy was put in its place"
+        return f"the store {path} lacks its newest {store.lost:,} commits ({cause}): {_HINT}"
+    if not known and store.used:
+        return (
+            f"the identity {path.with_name(IDENTITY)} is lost: restore it from a backup, or no node follows this"
+            " master; netctl master recover begins a new group"
+        )
+    return ""
 
 
 def recover(state_dir: Path) -> str:
@@ -66,26 +77,42 @@ def recover(state_dir: Path) -> str:
         try:
             store, _ = open_sound(state_dir)
             store.close()
-        except StoreError:
-            return _replace(state_dir)
+        except DamageError:
+            return _go_on(state_dir / STORE) or _replace(state_dir)
         raise UsageError(f"the store {state_dir / STORE} is sound; for a new term: netctl master take-over")
     finally:
         os.close(holder)
 
 
-def _replace(state_dir: Path) -> str:
-    path = state_dir / STORE
-    aside = path.with_name(f"{STORE}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = aside.with_name(f"{aside.name.partition('~')[0]}~{number}")
-    moved = False
-    for end in _BESIDE:
+def _go_on(path: Path) -> str:
+    """Where commits are lost and all else is sound: keep the rest, and a copy; empty where it is not so."""
+    if not _written(path):
+        return ""
+    try:
+        store = Store(path)
+    except StoreError:
+        return ""
+    lost = store.lost
+    if store.empty or not lost:
+        store.close()
+        return ""
+    aside = aside_of(path)
+    for end in BESIDE[:2]:
         source = path.with_name(path.name + end)
         if source.exists():
-            source.rename(aside.with_name(aside.name + end))
-            moved = True
+            shutil.copyfile(source, aside.with_name(aside.name + end))
+    store.go_on()
+    store.close()
+    return (
+        f"the store goes on without its newest {lost:,} commits, a copy is {aside.name}; a new term begins when masterd"
+        " starts, above all that nodes have heard"
+    )
+
+
+def _replace(state_dir: Path) -> str:
+    path = state_dir / STORE
+    moved = path.exists()
+    aside = set_aside(path)
     old = _Remains(aside) if moved else None
     keys = old.keys() if old else None
     rows, grants = (old.rows("node", "row", NodeRow), old.rows("grant_", "value", Grant)) if old else ([], [])
@@ -137,7 +164,7 @@ class _Remains:
         """The rows up to the damage, from a copy: to read a write-ahead log SQLite changes it."""
         found: list[tuple[Any, ...]] = []
         with TemporaryDirectory(dir=self._path.parent) as scratch, suppress(sqlite3.Error):
-            for end in _BESIDE[:2]:
+            for end in BESIDE[:2]:
                 source = self._path.with_name(self._path.name + end)
                 if source.exists():
                     shutil.copyfile(source, f"{scratch}/{STORE}{end}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from netcrier.core.outbox import OutLane
 from netcrier.errors import StoreError
 from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd.retention import Retention, drop_old
+from netcrier.masterd.watermark import Watermark
 from netcrier.runtime.store import Transaction, open_database
 from netcrier.wire.envelope import KEY_SIZE, Digest
 from netcrier.wire.message import decode_message
@@ -106,12 +109,16 @@ class Store:
         self._database = open_database(path, _SCHEMA)
         self._reader = open_database(path, "")
         self._path = path
+        self._watermark = Watermark(path)
+        self._commits = self._number("commits", 0)
+        self.lost = max(0, self._watermark.read() - self._commits)
+        """Commits that the file has had and has no more."""
 
     # Numbers and keys
 
     def begin_boot(self) -> tuple[int, int]:
         """The term, and the boot number of this run, already on disk."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             term, boot = self._number("term", FIRST_TERM), self._number("boot", 0) + 1
             self._put(database, "term", term)
             self._put(database, "boot", boot)
@@ -140,12 +147,12 @@ class Store:
 
     def keep_place(self, place: bytes) -> None:
         """For the next run to compare."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             self._put(database, "place", place)
 
     @property
     def recovering(self) -> bool:
-        """Whether this store replaces a lost one and no term has begun in it."""
+        """Whether this store has lost something, or replaces one that has, and no term has begun in it."""
         return bool(self._number("recovering", 0))
 
     @property
@@ -154,9 +161,16 @@ class Store:
         value = self._get("unknown")
         return msgspec.msgpack.decode(value, type=list[tuple[int, int, int]]) if isinstance(value, bytes) else []
 
+    def go_on(self) -> None:
+        """Though commits are lost: its master then listens and begins a new term."""
+        self._commits += self.lost
+        with self._written() as database:
+            self._put(database, "recovering", 1)
+        self.lost = 0
+
     def begin_term(self, term: int, keys: GroupKeys | None, unknown: list[tuple[int, int, int]]) -> None:
         """Numbers begin anew in this term. `keys`: a new group key, where the old one may not be used again."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             self._put(database, "term", term)
             self._put(database, "recovering", 0)
             self._put(database, "unknown", msgspec.msgpack.encode(unknown))
@@ -165,7 +179,7 @@ class Store:
 
     def replace_lost(self, term: int, boot: int, keys: GroupKeys, rows: list[NodeRow], grants: list[Grant]) -> None:
         """What could be read of the store that this one replaces; its master then listens and begins a new term."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             self._put(database, "term", term)
             self._put(database, "boot", boot)
             self._put(database, "recovering", 1)
@@ -193,14 +207,14 @@ class Store:
 
     def keep_keys(self, keys: GroupKeys) -> None:
         """The group's keys, on disk."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             self._put_keys(database, keys)
 
     def shut_out(self, keys: GroupKeys, rows: list[NodeRow], grant: Grant | None, void: list[bytes]) -> None:
         """A key that holds at once, the nodes that are out or wait, a token that is new, ids of those that are void:
         all or nothing. What a revoked node has not received, it has not been given."""
         out = [row.index for row in rows if row.trust == "revoked"]
-        with Transaction(self._database) as database:
+        with self._written() as database:
             self._put_keys(database, keys)
             self._put_nodes(database, rows)
             if grant:
@@ -217,7 +231,7 @@ class Store:
         """The message, its number, whom it is expected by, and the request that made it."""
         identity, condition = composed.id, composed.condition
         name = (identity.term, identity.lane, identity.sequence)
-        with Transaction(self._database) as database:
+        with self._written() as database:
             number = database.execute(
                 "INSERT INTO message VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -236,13 +250,13 @@ class Store:
 
     def add_receipts(self, receipts: list[Receipt]) -> None:
         """What nodes have said; the time of the first receipt stays, and no state goes back."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             for receipt in receipts:
                 self._put_receipt(database, receipt)
 
     def drop_old(self, keep: Retention, now_us: int) -> None:
         """Forget what is beyond the retention."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             drop_old(database, keep, now_us)
 
     def lanes(self, term: int) -> list[OutLane]:
@@ -354,14 +368,14 @@ class Store:
 
     def keep_nodes(self, rows: list[NodeRow], grant: Grant | None = None) -> None:
         """Nodes as they are now, and the token that one of them has used."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             self._put_nodes(database, rows)
             if grant:
                 self._put_grant(database, grant)
 
     def forget_node(self, row: NodeRow) -> None:
         """The node and what it was expected to receive."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             database.execute("DELETE FROM node WHERE id = ?", (row.id,))
             database.execute("DELETE FROM delivery WHERE node = ?", (row.index,))
 
@@ -373,16 +387,26 @@ class Store:
 
     def keep_grant(self, grant: Grant) -> None:
         """A new token."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             self._put_grant(database, grant)
 
     def drop_grant(self, identity: bytes) -> None:
         """A token that nobody may use any more."""
-        with Transaction(self._database) as database:
+        with self._written() as database:
             database.execute("DELETE FROM grant_ WHERE id = ?", (identity,))
+
+    @contextmanager
+    def _written(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is counted."""
+        with Transaction(self._database) as database:
+            yield database
+            self._put(database, "commits", self._commits + 1)
+        self._commits += 1
+        self._watermark.write(self._commits)
 
     def close(self) -> None:
         """Nothing is pending: every commit was made whole."""
+        self._watermark.close()
         self._reader.close()
         self._database.close()
 

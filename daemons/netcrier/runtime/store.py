@@ -74,13 +74,19 @@ def _refuse_cut(path: Path) -> None:
         raise DamageError(f"{path} is cut short: it has {size:,} bytes")
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a database and what lies beside it; the new path. StoreError where the disk refuses."""
+def aside_of(path: Path) -> Path:
+    """A name beside a database for what is left of it, that no file has."""
     aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
     number = 1
     while aside.exists():
         number += 1
         aside = aside.with_name(f"{aside.name.partition('~')[0]}~{number}")
+    return aside
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a database and what lies beside it; the new path. StoreError where the disk refuses."""
+    aside = aside_of(path)
     try:
         for end in BESIDE:
             source = path.with_name(path.name + end)

@@ -9,8 +9,9 @@ import pytest
 from netcrier.core.admission import Grant
 from netcrier.core.events import NodeRow
 from netcrier.core.keyring import GroupKeys
-from netcrier.errors import StoreError, UsageError
+from netcrier.errors import DamageError, StoreError, UsageError
 from netcrier.ids import NodeId
+from netcrier.masterd import recovery
 from netcrier.masterd.recovery import open_sound, recover
 from netcrier.masterd.store import Store
 from netcrier.masterd.succession import refuse_term
@@ -60,6 +61,45 @@ def test_a_store_that_has_lost_all_its_rows_is_told_too(tmp_path: Path) -> None:
     Store(path).close()
     with pytest.raises(StoreError, match="is empty"):
         open_sound(tmp_path)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5])
+def test_a_store_whose_log_was_cut_is_told_and_goes_on_in_a_new_term_with_what_it_has(
+    tmp_path: Path, part: float
+) -> None:
+    used(tmp_path)
+    store, _ = open_sound(tmp_path)
+    for _ in range(9):
+        store.begin_boot()
+    log = tmp_path / "store.sqlite-wal"
+    whole = log.read_bytes()
+    assert whole
+    left = (tmp_path / "store.sqlite").read_bytes()
+    store.close()  # as a kill would leave it: the log is not in the file yet
+    (tmp_path / "store.sqlite").write_bytes(left)
+    log.write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(DamageError, match=r"lacks its newest \d+ commits .*netctl master recover"):
+        open_sound(tmp_path)
+    assert "goes on without its newest" in recover(tmp_path)
+    assert len(list(tmp_path.glob("store.sqlite.broken-*Z"))) == 1
+    store, _ = open_sound(tmp_path)
+    assert (store.recovering, store.nodes()) == (True, [NODE])
+    assert store.boots < 11
+    store.close()
+    with pytest.raises(UsageError, match="is sound"):
+        recover(tmp_path)
+
+
+def test_what_is_not_damage_is_no_reason_to_recover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used(tmp_path)
+
+    def full(_path: Path) -> Store:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(recovery, "Store", full)
+    with pytest.raises(StoreError, match=r"^the disk is full$"):
+        recover(tmp_path)
+    assert list(tmp_path.glob("*broken*")) == []
 
 
 def test_a_lost_identity_is_told_where_the_store_was_used(tmp_path: Path) -> None:

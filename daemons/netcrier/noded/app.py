@@ -50,6 +50,7 @@ from netcrier.noded.trust import pin_of, token_of
 from netcrier.runtime import membership
 from netcrier.runtime.faults import point
 from netcrier.runtime.interfaces import Watch, interfaces
+from netcrier.runtime.lean import give_back
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
@@ -285,6 +286,8 @@ class App:
         if busy:
             self.listener.tell(busy, now)
         self._logged(written)
+        if any(arrival.message.blocks for arrival in batch.arrivals):
+            give_back()
 
     def _not_committed(self, batch: Batch, error: StoreError) -> None:
         self._store_failed(error)

@@ -1,4 +1,4 @@
-"""What keeps a daemon small, done before anything else is imported.
+"""What keeps a daemon small: no second OpenSSL, barred before anything else is imported, and no memory kept for long.
 
 asyncio imports ssl, and hashlib the same OpenSSL: 5 MB of memory for TLS that no daemon speaks, and for digests that
 Python also has built in. `cryptography` brings an OpenSSL of its own.
@@ -6,7 +6,9 @@ Python also has built in. `cryptography` brings an OpenSSL of its own.
 
 from __future__ import annotations
 
+import ctypes
 import sys
+from contextlib import suppress
 from typing import Any, Final
 
 BARRED: Final = ("ssl", "_ssl", "_hashlib")
@@ -17,3 +19,9 @@ def bar_openssl() -> None:
     modules: dict[str, Any] = sys.modules
     if not any(name in modules for name in (*BARRED, "asyncio", "hashlib")):
         modules.update(dict.fromkeys(BARRED))  # None bars an import (importlib's documented way)
+
+
+def give_back() -> None:
+    """Return freed memory to the system, in a fifth of a millisecond: glibc keeps 5 MB of what long messages took."""
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

@@ -28,6 +28,8 @@ QUICK: Final = 0.001
 HANDED: Final = 20
 """Tasks that are handed over for each QUICK that one has waited."""
 HANDED_MOST: Final = 2000
+CACHE_KIB: Final = 256
+"""Of pages that a connection keeps in memory: what is used again and again fits; a long message passes through."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -43,6 +45,7 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         answer = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if answer != "ok":
             raise DamageError(f"{path} is damaged: {answer}")

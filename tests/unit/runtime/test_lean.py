@@ -1,4 +1,4 @@
-"""A daemon loads one OpenSSL, cryptography's, and works without Python's."""
+"""A daemon loads one OpenSSL, cryptography's, and works without Python's; what long messages took goes back."""
 
 from __future__ import annotations
 
@@ -33,3 +33,22 @@ def test_what_is_loaded_already_is_left_alone() -> None:
     code = "import ssl, sys; from netcrier.runtime.lean import bar_openssl; bar_openssl(); print(sys.modules['ssl'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert "module 'ssl'" in done.stdout
+
+
+KEPT = """
+from netcrier.runtime.lean import give_back
+def resident(): return int(open("/proc/self/statm").read().split()[1]) * 4
+before = resident()
+pieces = [bytes(1100) for _ in range(4000)]
+last = bytes(1100)  # at the end of the heap: what lies before it is not freed to the system by itself
+del pieces
+held = resident() - before
+give_back()
+print(held, resident() - before)
+"""
+
+
+def test_what_long_messages_took_goes_back() -> None:
+    done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, timeout=60, check=True)
+    held, left = map(int, done.stdout.split())
+    assert held > 3000 > left

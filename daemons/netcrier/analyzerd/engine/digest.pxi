@@ -7,7 +7,6 @@ cdef extern from *:
         return (unsigned long long)product ^ (unsigned long long)(product >> 64);
     }
     """
-    void fetch_ahead "__builtin_prefetch"(const void* place) noexcept nogil
     uint64_t mix "netcrier_mix"(uint64_t a, uint64_t b) noexcept nogil
 
 cdef inline uint64_t halves(uint64_t value) noexcept nogil:

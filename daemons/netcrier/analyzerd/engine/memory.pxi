@@ -18,5 +18,12 @@ cdef extern from *:
     #endif
         return place;
     }
+    /* Ask for a place that will be looked at soon. The empty statement keeps compilers from leaving out a function that
+       does nothing else. */
+    static inline void netcrier_fetch(const void* place) {
+        __builtin_prefetch(place);
+        __asm__ volatile("");
+    }
     """
+    void fetch_ahead "netcrier_fetch"(const void* place) noexcept nogil
     void* wide_pages "netcrier_wide_pages"(size_t size) noexcept nogil

@@ -1,7 +1,8 @@
 """Named points at which a test can have a daemon killed: `NETCRIER_FAULT=NAME` at the first, `NAME:3` at the third.
 
 The variable is read once, when the module is imported; without it `point` does nothing. The names stand where something
-has just become, or is just about to become, durable or visible.
+has just become, or is just about to become, durable or visible. `any: …` is every transaction, and every small file
+that is replaced: with a count it reaches each durable step of a daemon.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ POINTS: Final = frozenset(
         "node: before journal commit",
         "node: after journal commit",
         "node: after log write",
+        "any: before commit",
+        "any: after commit",
+        "any: before rename",
+        "any: after rename",
     }
 )
 

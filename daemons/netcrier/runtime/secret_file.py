@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from netcrier.errors import StoreError
+from netcrier.runtime.faults import point
 
 
 def read_secret(path: Path) -> bytes | None:
@@ -28,11 +29,13 @@ def write_secret(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        point("any: before rename")
         new.replace(path)
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
+        point("any: after rename")
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error

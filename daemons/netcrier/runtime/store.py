@@ -16,6 +16,7 @@ from resource import RUSAGE_THREAD, getrusage
 from typing import Final, ParamSpec, TypeVar
 
 from netcrier.errors import DamageError, StoreError
+from netcrier.runtime.faults import point
 
 BESIDE: Final = ("", "-wal", "-shm")
 """The ends of the names of a database's files."""
@@ -114,12 +115,16 @@ class Transaction:
         return self._database
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if not kind:
+            point("any: before commit")
         try:
             self._database.execute("ROLLBACK" if kind else "COMMIT")
         except sqlite3.Error as failure:
             if self._database.in_transaction:
                 self._database.rollback()
             raise StoreError(f"the store cannot be written: {failure}") from failure
+        if not kind:
+            point("any: after commit")
         if isinstance(error, sqlite3.Error):
             raise StoreError(f"the store cannot be written: {error}") from error
 

@@ -13,7 +13,10 @@ import netcrier
 import pytest
 from netcrier.runtime.faults import POINTS, VARIABLE
 
-SOURCE = "".join(path.read_text() for path in Path(netcrier.__file__).parent.glob("*d/*.py"))
+FOLDERS = ("masterd", "noded", "runtime")
+SOURCE = "".join(
+    path.read_text() for folder in FOLDERS for path in Path(netcrier.__file__).parent.joinpath(folder).glob("*.py")
+)
 
 
 def died(fault: str | None, *names: str) -> int:

@@ -193,6 +193,18 @@ def test_portions_smaller_than_the_file_or_a_record_change_nothing(monkeypatch: 
         assert kernel.counters["received"] == 40
 
 
+def test_a_portion_full_of_small_packets_does_not_grow() -> None:
+    data = frames.pcap([(START, b"x")])
+    data += data[24:] * 59_999
+    kernel, fulls = engine.new_kernel(), 0
+    for portion in walking.portions(kernel, source.filling([data])):
+        fulls += portion.full
+        assert len(portion.data) + len(portion.room) <= walking.PORTION
+        assert not kernel.follow(portion)
+    assert fulls > 5
+    assert kernel.counters["received"] == 60_000
+
+
 def test_a_packet_block_that_contradicts_itself_is_broken() -> None:
     kernel = engine.new_kernel()
     with pytest.raises(DecodeError) as caught:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-STOP_LIMIT = 1.0
+STOP_LIMIT = 0.2
 """Seconds that are waited for its thread; one that a pipe holds up ends with the process."""
 
 

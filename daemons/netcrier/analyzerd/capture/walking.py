@@ -49,7 +49,8 @@ def walker(scout: Scout, magic: bytes) -> Walker:
 
 
 def portions(kernel: Kernel, fill: Fill) -> Generator[Portion, None, None]:
-    """A whole capture as a scout sees it. Each is valid until PORTIONS - 1 more were made.
+    """A whole capture as a scout sees it. Each is valid until PORTIONS - 1 more were made; a portion grows to at most
+    twice the largest record.
 
     Raises DecodeError after the last whole record of one that is cut short or broken.
     """

@@ -87,7 +87,7 @@ def new_portion(size: int) -> Portion:
 
     from netcrier.analyzerd.engine.kernel import Portion
 
-    return Portion(mmap.mmap(-1, size))
+    return Portion(mmap.mmap(-1, size, mmap.MAP_PRIVATE))
 
 
 def batches(kernel: Kernel) -> Iterator[Batch]:

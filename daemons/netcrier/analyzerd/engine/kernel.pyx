@@ -186,7 +186,7 @@ cdef class Kernel(Decoder):
             self.oddities[which].source = source
             self.oddities[which].scope = scope
             self.oddities[which].same = next(row[0] for row in ODDITIES if row[1] == name)
-        store = mmap.mmap(-1, DATAGRAMS * FRAGMENT_ROOM)  # its pages are there when fragments come
+        store = mmap.mmap(-1, DATAGRAMS * FRAGMENT_ROOM, mmap.MAP_PRIVATE)  # its pages are there when fragments come
         self.store = store
         self.other_octets = store
         for i in range(WORTHS):

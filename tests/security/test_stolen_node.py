@@ -118,8 +118,8 @@ def state(node: Node) -> tuple[object, ...]:
     """All that the network could change on a node."""
     listener = node.listener
     return (
-        listener.membership, listener.pin, listener.inbox.lanes, list(node.log), listener._renewal.timer,
-        listener._reply_to, listener._greeting.timer, listener.behind,
+        listener.membership, listener.pin, listener.inbox.lanes, list(node.log), listener._joining._renewal.timer,
+        listener._joining._greeting.timer, listener._upward.to, listener.behind,
     )  # fmt: skip
 
 
@@ -314,8 +314,8 @@ def test_a_revoked_node_is_refused_whatever_it_says_and_reads_nothing_with_all_k
     theft.victim.start()  # a repair, too
     net.run(5)
     said = [hello_of(theft, out), hello_of(theft, out, (b"token id", b"s" * 32))]
-    said.append(out.listener._upward.seal(Kind.REPORT, encode_report(Report(1 << 41, (LANE,))), (1, net.boot)))
-    said.append(out.listener._upward.seal(Kind.RENEW, encode_renew(Renew(1 << 42, 1, bytes(48))), (1, net.boot)))
+    said.append(out.listener._upward.sealed(Kind.REPORT, encode_report(Report(1 << 41, (LANE,)))))
+    said.append(out.listener._upward.sealed(Kind.RENEW, encode_renew(Renew(1 << 42, 1, bytes(48)))))
     for data in said:
         before = net.master.refused["revoked node"]
         net.inject(data, None, out.address)

@@ -4,8 +4,9 @@ Theory of operation
 - Until it is enrolled a node hears beacons, pins the first master (or the one of its token), and says hello.
 - Messages go to the inbox; the shell takes a batch (`take_batch`), commits it, appends to its log, and says so
   (`committed`, `delivered`). Only then is a report due, in the node's slot of the receipt window.
-- This module hands on: whether the master has said something is decided in hearing.py, what becomes of a message in
-  intake.py, what is reported and when in reporter.py; asking for what lacks is in gaps.py, renewal.py, catch_up.py.
+- This module hands on: whether the master has said something is decided in hearing.py, how the node comes by keys in
+  joining.py, what becomes of a message in intake.py, how it gets what lacks in asking.py, what is reported and when in
+  reporter.py; what it says leaves by upward.py.
 - Every datagram ends as a state change or as a count in `refused`, by reason. Nothing the network brings raises.
 """
 
@@ -18,12 +19,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from netcrier.core.answers import Answers
-from netcrier.core.catch_up import PROGRESS_WITHIN, Backlog
+from netcrier.core.asking import Asking
 from netcrier.core.copies import Copies
 from netcrier.core.events import (
     Address,
     Asked,
-    CatchUpWanted,
     Datagram,
     Enrolled,
     KeysRenewed,
@@ -34,11 +34,11 @@ from netcrier.core.events import (
     Received,
     Settled,
 )
-from netcrier.core.gaps import GapRequests
-from netcrier.core.greeting import Greeting, Self
+from netcrier.core.greeting import Self
 from netcrier.core.hearing import Hearing, Membership
 from netcrier.core.inbox import Batch, Inbox, Lane
 from netcrier.core.intake import Intake
+from netcrier.core.joining import Joining
 from netcrier.core.judge import Judge
 from netcrier.core.outcomes import Outcomes, Untold
 from netcrier.core.pacing import (
@@ -52,7 +52,6 @@ from netcrier.core.pacing import (
 )
 from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId
-from netcrier.core.renewal import Renewal
 from netcrier.core.reply import answer_address
 from netcrier.core.reporter import Reporter
 from netcrier.core.telling import Telling
@@ -61,9 +60,7 @@ from netcrier.errors import DecodeError, UsageError
 from netcrier.ids import LANES, MasterId, MessageId, NodeId
 from netcrier.wire.beacon import Beacon, Marks, decode_beacon, verify_beacon
 from netcrier.wire.block import decode_block
-from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import node_id
-from netcrier.wire.fetch import Fetch, encode_fetch
 from netcrier.wire.fragment import decode_fragment, decode_parity
 from netcrier.wire.header import read_kind
 from netcrier.wire.heard import decode_heard
@@ -71,7 +68,7 @@ from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
 from netcrier.wire.message import decode_message
 from netcrier.wire.question import decode_question, encode_answer
-from netcrier.wire.report import Request, encode_report, encode_request
+from netcrier.wire.report import encode_report
 from netcrier.wire.selector import facts_of, parse_selector
 from netcrier.wire.signed import Head, content_digest
 from netcrier.wire.skip import ANY_NODE, decode_skip
@@ -105,7 +102,8 @@ class Listener:
         self._chance, self._parity = chance, parity
         self._hearing = Hearing(membership)
         self._intake = Intake(lanes, chance, parity)
-        self._gaps = GapRequests(self.inbox, chance)
+        self._upward = Upward(me.key, me.boot, self._hearing)
+        self._asking = Asking(self._intake, self._upward, chance)
         self._reporter = Reporter(self.inbox.lanes, chance)
         self._copies = Copies()
         self._gathering = Gathering()
@@ -114,21 +112,16 @@ class Listener:
         self._waits = 0
         """Reports of an earlier term that no turn has answered."""
         self._events: deque[NodeEvent] = deque()
-        self._out: list[Datagram] = []
-        self._greeting = Greeting(me, chance, entropy)
-        self._renewal = Renewal(me, chance, entropy)
-        self._upward = Upward(me.key, me.boot)
-        self._backlog = Backlog(chance)
+        self._joining = Joining(me, self._hearing, self._upward, chance, entropy)
         self._answers = Answers(self.id)
         self._judge = Judge(me.name, me.tags, membership.told)
         self._outcomes = Outcomes(untold, chance)
         for lane in self.inbox.lanes:
             self._settled(self._outcomes.turned(lane.lane, lane.term, 0.0))
         self._telling = Telling(me.key, me.boot, chance)
-        self._reply_to: Address | None = None
         self._window = receipt_window(1)
         if pin:
-            self._trust(pin)
+            self._hearing.trust(pin)
         self._readers: dict[Kind, Callable[[Received], None]] = {
             Kind.BEACON: self._on_beacon,
             Kind.MESSAGE: self._on_message,
@@ -174,28 +167,27 @@ class Listener:
     @property
     def _answering(self) -> bool:
         """Whether the node can report: enrolled, and told where the master listens; until then nothing is due."""
-        return self.enrolled and self._reply_to is not None
+        return self.enrolled and self._upward.to is not None
 
     @property
     def keyless(self) -> bool:
         """Whether the node lacks the group key in force and several requests for it were for nothing."""
-        return self._renewal.unanswered
+        return self._joining.unanswered
 
     @property
     def behind(self) -> int:
         """Messages that the master has sent and that lack here."""
-        return sum(self._gaps.behind(lane.lane, lane.mark) for lane in self.inbox.lanes)
+        return self._asking.behind
 
     def join(self, pin: Pin, now: float) -> None:
         """Trust another master (a token was given): keys and lanes begin anew unless it is the same group."""
-        if self._trust(pin):
+        if self._hearing.trust(pin):
             self._hearing.anew(pin.group_name)
             self._intake = Intake((), self._chance, self._parity)
-            self._gaps = GapRequests(self.inbox, self._chance)
+            self._asking = Asking(self._intake, self._upward, self._chance)
             self._reporter.forget()
             self._judge = Judge(self.me.name, self.me.tags, ())
-        self._renewal.done()
-        self._greeting.again(now)
+        self._joining.anew(now)
 
     def receive(self, got: Received) -> None:
         """One datagram from the network."""
@@ -251,7 +243,7 @@ class Listener:
     def failed(self, batch: Batch, now: float) -> None:
         """The batch could not be committed; it is asked for again in a second."""
         self._intake.failed(batch)
-        self._gaps.hold(now, 1.0)
+        self._asking.failed(now)
 
     def delivered(self, message: MessageId, now: float) -> None:
         """Everything of the lane up to this message is in the log."""
@@ -260,12 +252,11 @@ class Listener:
 
     def catching_up(self, now: float) -> None:
         """The master's connection brings messages: they are not asked for by UDP meanwhile."""
-        self._hold_requests(now, PROGRESS_WITHIN)
+        self._asking.catching_up(now)
 
     def caught_up(self, now: float, *, progressed: bool) -> None:
         """The connection is gone; what still lacks is asked for by UDP."""
-        self._backlog.ended(now, progressed=progressed)
-        self._hold_requests(now, 0.0)
+        self._asking.caught_up(now, progressed=progressed)
 
     def answer(self, question: QuestionId, code: int, output: bytes, size: int, now: float) -> None:
         """What became of a question that an Asked event has brought. `size`: bytes of the output before any cut."""
@@ -277,40 +268,27 @@ class Listener:
 
     def datagrams_to_send(self) -> list[Datagram]:
         """And forgets them."""
-        out, self._out = self._out, []
-        return out
+        return self._upward.take()
 
     @property
     def timer(self) -> float | None:
         """When `handle_timer` has something to do."""
-        timers = [self._greeting.timer, self._renewal.timer, self._telling.timer]
+        timers = [self._joining.timer, self._telling.timer]
         if self._answering:
-            timers += (
-                self._gaps.timer, self._backlog.timer, self._answers.timer, self._outcomes.timer,
-                self._intake.assembly.timer, self._reporter.timer,
-            )  # fmt: skip
+            timers += (self._asking.timer, self._answers.timer, self._outcomes.timer, self._reporter.timer)
         return min([at for at in timers if at is not None], default=None)
 
     def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
         """Say what is due."""
-        if self._greeting.timer is not None and self._greeting.timer <= now:
-            self._say_hello(now)
-        if self._renewal.timer is not None and self._renewal.timer <= now:
-            self._ask_for_keys(now)
+        self._joining.due(self.inbox.lanes, now)
         if self._telling.timer is not None and self._telling.timer <= now:
             self._tell()
         if not self._answering:
             return
-        if self._backlog.due(now):
-            self._ask_for_backlog(now)
-        for lane, ranges in self._gaps.due(now):
-            term = next(state.term for state in self.inbox.lanes if state.lane == lane)
-            request = Request(self._upward.next_counter(), term, lane, ranges)
-            self._say(Kind.REQUEST, encode_request(request))
+        if wanted := self._asking.due(now):
+            self._events.append(wanted)
         for answer in self._answers.due(now):
-            self._say(Kind.ANSWER, encode_answer(replace(answer, counter=self._upward.next_counter())))
-        if self._intake.assembly.timer is not None and self._intake.assembly.timer <= now:
-            self._fetch(now)
+            self._upward.say(Kind.ANSWER, encode_answer(replace(answer, counter=self._upward.next_counter())))
         if any(at is not None and at <= now for at in (self._reporter.timer, self._outcomes.timer)):
             self._report(now)
 
@@ -320,7 +298,7 @@ class Listener:
         beacon = decode_beacon(got.data)
         if self.pin is None:
             pin = self._hearing.meet(got.data, beacon, self.me.key, got.now)
-            self._trust(pin)
+            self._hearing.trust(pin)
             self._events.append(Pinned(pin))
         verifier = self._hearing.ours(beacon)
         answer_to = answer_address(beacon.addresses, beacon.port, got.source)
@@ -329,20 +307,20 @@ class Listener:
             return
         marks = self._hearing.marks(got.data, beacon, got.now)
         verify_beacon(got.data, verifier)
-        if (beacon.term, beacon.boot) < self._hearing.numbers:
-            proof = self._telling.outdated(answer_to, got.now)
-            self._out += [proof] if proof else []
+        older = (beacon.term, beacon.boot) < self._hearing.numbers
+        if older and (proof := self._telling.outdated(answer_to, got.now)):
+            self._upward.send(proof)
         self._order(Head(verifier.master, beacon.term, beacon.boot, beacon.counter), got.now)
         self._telling.heard(got.data)
         self.open = beacon.open
-        self._reply_to = answer_to
+        self._upward.to = answer_to
         self._heard(got.now)
         if not self.inbox.lanes:
-            self._greeting.soon(got.now)
+            self._joining.soon(got.now)
             return
         if marks is None:
             self._hearing.epochs.drop(beacon.epoch)
-            self._renewal.soon(got.now, renewal_spread(self._window))
+            self._joining.ask_for_key(renewal_spread(self._window), got.now)
             return
         self._reporter.beacon(beacon.counter, got.now)
         self._window = marks.window_us / 1e6
@@ -350,10 +328,10 @@ class Listener:
         self._reporter.presence = marks.presence_ms / 1000
         self._judge.beacon(beacon.term, marks, got.now)
         if not self._judge.known:
-            self._greeting.soon(got.now)
+            self._joining.soon(got.now)
         for span in marks.lanes:
             self._known(span.lane, beacon.term, span.highest, got.now)
-        self._look_behind(got.now)
+        self._asking.look_behind(self._reporter.presence, got.now)
 
     def _on_message(self, got: Received) -> None:
         plaintext = self._hearing.opened(Kind.MESSAGE, got.data)
@@ -364,9 +342,9 @@ class Listener:
         self._hearing.said(Kind.MESSAGE, plaintext, message.head)
         self._heard(got.now)
         self._intake.message(self._judge.arrival(message, digest, got.now_us, got.now), got.now)
-        self._gaps.known(message.lane, message.sequence, got.now)
+        self._asking.known(message.lane, message.sequence, got.now)
         if message.blocks:
-            self._look_behind(got.now)
+            self._asking.look_behind(self._reporter.presence, got.now)
 
     def _on_block(self, got: Received) -> None:
         self._intake.block(decode_block(self._hearing.opened(Kind.BLOCK, got.data)), got.now)
@@ -388,7 +366,7 @@ class Listener:
             raise DecodeError("not for this node")
         self._verified(Kind.SKIP, plaintext, skip.head, got.now)
         self._intake.skip(skip)
-        self._gaps.known(skip.lane, skip.last, got.now)
+        self._asking.known(skip.lane, skip.last, got.now)
 
     def _on_heard(self, got: Received) -> None:
         plaintext = self._hearing.opened(Kind.HEARD, got.data)
@@ -413,8 +391,8 @@ class Listener:
             return
         self._waits = 0
         if lane.mark < turn.last:
-            self._gaps.known(turn.lane, turn.last, got.now)
-            self._look_behind(got.now)
+            self._asking.known(turn.lane, turn.last, got.now)
+            self._asking.look_behind(self._reporter.presence, got.now)
         elif mark == lane.mark and not self._outcomes.owes(turn.lane, turn.term):
             self.inbox.turn(turn.lane, turn.known, turn.following)
 
@@ -428,22 +406,13 @@ class Listener:
         self._reporter.soon(got.now, receipt_slot(self.id, solicit.sequence, solicit.window_us / 1e6))
 
     def _on_welcome(self, got: Received) -> None:
-        answer = self._greeting.addressed(got.data, self.pin)
-        self._hearing.stranger(got.now)
-        welcome = self._greeting.read(answer, self._hearing.verifier)
-        self._hearing.current(welcome.term, welcome.boot)
-        self._greeting.done()
+        welcome = self._joining.welcome(got)
         self._join_lanes(welcome)
         self._heard(got.now)
         self._reporter.soon(got.now, 0.0)
 
     def _on_rekey(self, got: Received) -> None:
-        answer = self._renewal.addressed(got.data, self.pin)
-        self._hearing.stranger(got.now)
-        rekey = self._renewal.read(answer, self._hearing.verifier)
-        self._hearing.current(rekey.term, rekey.boot)
-        self._renewal.done()
-        self._hearing.take_keys(rekey.keys)
+        self._joining.rekey(got)
         self._events.append(KeysRenewed(self._hearing.epochs.newest))
         self._heard(got.now)
 
@@ -465,16 +434,6 @@ class Listener:
 
     # How it decides
 
-    def _look_behind(self, now: float) -> None:
-        """Connect for what lacks where it is much."""
-        if self._backlog.behind(self.behind, self._intake.assembly.lacking, self._reporter.presence, now):
-            self.catching_up(now)
-
-    def _hold_requests(self, now: float, pause: float) -> None:
-        """Ask for nothing by UDP for `pause` seconds."""
-        self._gaps.hold(now, pause)
-        self._intake.assembly.hold(now, pause)
-
     def _meant(self, selector: str) -> bool:
         """Whether this node's name and tags match; DecodeError where the selector is none."""
         try:
@@ -488,7 +447,7 @@ class Listener:
             self._events.append(KeysRenewed(epoch))
             self._reporter.soon(now, renewal_spread(self._window) * self._chance())
         if marks.next_epoch and marks.next_epoch not in self._hearing.epochs:
-            self._renewal.soon(now, ASKED_WITHIN * marks.next_in_ms / 1000)
+            self._joining.ask_for_key(ASKED_WITHIN * marks.next_in_ms / 1000, now)
 
     def _order(self, head: Head, now: float) -> None:
         """Refuse what is replayed; take note of a newer boot."""
@@ -509,12 +468,12 @@ class Listener:
         self._ahead = {}
         if any(lane.term < term for lane in self.inbox.lanes):
             self._waits = 0
-            self._greeting.later(now + self._reporter.presence * self._chance())
+            self._joining.later(now + self._reporter.presence * self._chance())
 
     def _turned(self, lane: Lane, now: float) -> None:
         """All of the earlier term is here, or known to be lost: the lane has begun the next one."""
         self._reporter.begin(lane)
-        self._gaps.forget(lane.lane)
+        self._asking.forget(lane.lane)
         self._settled(self._outcomes.turned(lane.lane, lane.term, now))
         self._known(lane.lane, self.membership.term, self._ahead.get(lane.lane, 0), now)
 
@@ -522,7 +481,7 @@ class Listener:
         """The master has sent numbers of the term up to `highest`."""
         here = next((state.term for state in self.inbox.lanes if state.lane == lane), None)
         if here == term:
-            self._gaps.known(lane, highest, now)
+            self._asking.known(lane, highest, now)
         else:
             self._ahead[lane] = max(highest, self._ahead.get(lane, 0))
 
@@ -536,7 +495,7 @@ class Listener:
         if not self.inbox.begin(lane):
             return False
         self._reporter.begin(lane)
-        self._gaps.forget(lane.lane)
+        self._asking.forget(lane.lane)
         return True
 
     def _asked(self, got: Received, beacon: Beacon, to: Address) -> None:
@@ -554,69 +513,30 @@ class Listener:
         self._hearing.enrolled(Membership((), welcome.index, *numbers, welcome.group_name, told=self._judge.present))
         self._judge.welcomed()
         self._hearing.take_keys(welcome.keys)
-        self._renewal.done()
         self._reporter.presence = welcome.presence_ms / 1000
         self._events.append(Enrolled(welcome, fresh))
 
-    def _trust(self, pin: Pin) -> bool:
-        """True where it is another group."""
-        self._upward.trust(pin)
-        return self._hearing.trust(pin)
-
     def _heard(self, now: float) -> None:
         self.heard_at = now
-        self._gaps.heard()
+        self._asking.heard()
         if self.enrolled:
             self._reporter.present(now)
 
     # What it says
 
-    def _ask_for_backlog(self, now: float) -> None:
-        lanes = tuple((lane.lane, lane.term, lane.mark) for lane in self.inbox.lanes)
-        ask = encode_catch_up(CatchUp(self._upward.next_counter(), lanes))
-        assert self._reply_to is not None
-        sealed = self._upward.seal(Kind.CATCH_UP, ask, self._hearing.numbers)
-        self._events.append(CatchUpWanted(self._reply_to, sealed))
-        self.catching_up(now)
-
     def _tell(self) -> None:
         assert self.pin is not None
         lanes = tuple((lane.lane, lane.term, lane.mark) for lane in self.inbox.lanes)
         epoch = max((epoch for epoch, _ in self.membership.keys), default=0)
-        self._out.append(self._telling.say(self.pin, self._hearing.numbers, epoch, lanes))
-
-    def _say_hello(self, now: float) -> None:
-        if self.pin is None or self._reply_to is None:
-            self._greeting.timer = None  # the next beacon says where to
-            return
-        self._out.append(Datagram(self._greeting.say(self.pin, self.inbox.lanes, now), self._reply_to))
-
-    def _ask_for_keys(self, now: float) -> None:
-        if self.pin is None or self._reply_to is None or not self.inbox.lanes:
-            self._renewal.done()
-            return
-        self._say(
-            Kind.RENEW, self._renewal.ask(self.pin, self._upward.next_counter(), self._hearing.epochs.newest, now)
-        )
-        if self._renewal.unanswered:
-            self._greeting.soon(now)
-
-    def _say(self, kind: Kind, plaintext: bytes) -> None:
-        self._out.append(Datagram(self._upward.seal(kind, plaintext, self._hearing.numbers), self._reply_to))
-
-    def _fetch(self, now: float) -> None:
-        assembly = self._intake.assembly
-        for message, lacks in assembly.due(now):
-            fetch = Fetch(self._upward.next_counter(), message, assembly.parity_of_use, lacks)
-            self._say(Kind.FETCH, encode_fetch(fetch))
+        self._upward.send(self._telling.say(self.pin, self._hearing.numbers, epoch, lanes))
 
     def _report(self, now: float) -> None:
         own = self._upward.next_counter()
         terms = {lane.lane: lane.term for lane in self.inbox.lanes}
         outcomes = self._outcomes.listed(own, terms, now)
-        self._say(Kind.REPORT, encode_report(self._reporter.report(own, self.inbox.lanes, outcomes, now)))
+        self._upward.say(Kind.REPORT, encode_report(self._reporter.report(own, self.inbox.lanes, outcomes, now)))
         if min(terms.values()) < self.membership.term:
             self._reporter.soon(now, untold_delay(self._waits, self._chance()))
             self._waits += 1
             if self._waits == _REPORTS_BEFORE_HELLO:
-                self._greeting.soon(now)  # it may not know this node
+                self._joining.soon(now)  # it may not know this node

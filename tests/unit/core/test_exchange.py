@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from netcrier.core.events import CatchUpWanted, Datagram, Pin, Received
+from netcrier.core.events import Datagram, Pin, Received
 from netcrier.core.outbox import OutLane
 from netcrier.core.questions import Over
 from netcrier.errors import DecodeError
@@ -116,9 +116,7 @@ def test_a_few_numbers_are_repaired_without_a_connection() -> None:
 def test_a_recorded_catch_up_brings_nothing() -> None:
     net = enrolled(1, seed=13)
     node = net.nodes[0].listener
-    node._ask_for_backlog(net.now)
-    wanted = node.next_event()
-    assert isinstance(wanted, CatchUpWanted)
+    wanted = node._asking._connection(net.now)
     net.master.catch_up(Received(wanted.ask, MASTER, net.now, net.now_us))
     with pytest.raises(DecodeError, match="replayed"):
         net.master.catch_up(Received(wanted.ask, MASTER, net.now, net.now_us))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 from netcrier.control.failures import ControlError
 from netcrier.control.types.master import NodeRequest, ReceiptRow, ReceiptsRequest, TokenRequest
-from netcrier.control.types.node import JoinRequest
+from netcrier.control.types.node import FollowRequest, JoinRequest, ReceivedRow
 from netcrier.ids import GroupId, MasterId
 from netcrier.noded.journal import Journal
 from netcrier.wire import signed
@@ -248,3 +249,45 @@ def test_sigterm_ends_with_status_0_and_takes_the_socket_away(tmp_path: Path, da
         assert process.stop() == 0
         assert process.sockets.is_dir()
         assert not (process.sockets / f"{daemon}.sock").exists()
+
+
+def test_a_local_subscriber_gets_every_message_in_order_however_slowly_it_reads(tmp_path: Path) -> None:
+    with site(tmp_path, 1) as here:
+        node = here.nodes["node1"]
+        with node.client() as client:
+            stream: Iterator[ReceivedRow] = client.stream("messages.follow", FollowRequest(after=0), idle=10)
+            for number in range(300):  # more than the credit of a stream: the daemon waits, the journal does not
+                here.broadcast(b"%d" % number)
+            here.wait_received(300)
+            got = [next(stream) for _ in range(300)]
+            assert [(row.n, row.body) for row in got] == [(number + 1, b"%d" % number) for number in range(300)]
+            here.broadcast(b"now")
+            assert next(stream).body == b"now"
+        node.kill()
+        node.start()
+        with node.client() as client:
+            again: Iterator[ReceivedRow] = client.stream("messages.follow", FollowRequest(after=299), idle=10)
+            assert [next(again).body for _ in range(2)] == [b"299", b"now"]
+
+
+def test_what_the_kernel_drops_is_counted_shown_and_made_up_for(tmp_path: Path) -> None:
+    with site(tmp_path, 2, ("intruder",)) as here:
+        node = here.nodes["node1"]
+        assert node.process
+        node.process.kill(signal.SIGSTOP)
+        try:
+            waste = (bytes(1200).hex() + "\n") * 20_000  # more than its receive buffer of 8 MiB holds
+            done = here.lab.run(
+                "intruder", [sys.executable, "-c", SEND, here.lab.address("node1"), "12345"], text=waste, timeout=60
+            )
+            assert done.returncode == 0, done.stderr
+            for number in range(20):
+                here.broadcast(b"%d" % number)
+            eventually(lambda: here.sequences("node2") == list(range(1, 21)), "node2 has all")
+        finally:
+            node.process.kill(signal.SIGCONT)
+        here.wait_received(20)
+        assert here.sequences("node1") == list(range(1, 21))
+        status = node.call("status")
+        assert status.counters["kernel drops"] > 0
+        assert any(warning.startswith("the kernel dropped ") for warning in status.warnings)

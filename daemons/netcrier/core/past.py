@@ -14,7 +14,7 @@ from netcrier.core.outbox import OutLane
 from netcrier.core.roster import Node
 from netcrier.ids import LANES
 from netcrier.wire.heard import Entry
-from netcrier.wire.limits import HEARD_MAX
+from netcrier.wire.limits import HEARD_MAX, NUMBER_CLAIM_MAX
 from netcrier.wire.report import LaneReport, Report
 from netcrier.wire.signed import Head
 from netcrier.wire.turn import Stand, Turn
@@ -55,7 +55,8 @@ class Past:
         for (term, lane), found in stands.items():
             out = self.lane(term, lane)
             assert out
-            known = max(out.highest, self._unknown.get((term, lane), 0))
+            claimed = min(self._unknown.get((term, lane), 0), out.highest + NUMBER_CLAIM_MAX)
+            known = max(out.highest, claimed)
             for at in range(0, len(found), HEARD_MAX):
                 part = tuple(found[at : at + HEARD_MAX])
                 yield Turn(head(), lane, term, out.highest, known, self._following(term, lane), part)

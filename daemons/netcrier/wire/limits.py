@@ -169,6 +169,10 @@ TALLIES_PER_SECOND: Final = 200
 TERM_CLAIM_MAX: Final = 1000
 """Terms by which what nodes claim can raise the next one: so no node can use the terms up. Beyond, the claim is cut."""
 
+NUMBER_CLAIM_MAX: Final = 1 << 40
+"""Numbers of a lane beyond the store's last by which what nodes claim can lengthen a gap at a take-over: what they log
+stays a number that a journal can hold. Beyond, the claim is cut."""
+
 NEIGHBOURS_MAX: Final = 16
 """Masters of other groups that are counted. Beyond, they are not counted."""
 

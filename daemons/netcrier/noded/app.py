@@ -42,8 +42,9 @@ from netcrier.ids import MasterId, MessageId
 from netcrier.noded import handlers, identity
 from netcrier.noded.catch_up import fetch
 from netcrier.noded.config import Config
+from netcrier.noded.entry import Entry
 from netcrier.noded.handling import Handling
-from netcrier.noded.journal import Entry, Journal
+from netcrier.noded.journal import Journal
 from netcrier.noded.message_log import MessageLog, last_number
 from netcrier.noded.sound_journal import open_sound
 from netcrier.noded.trust import pin_of, token_of

@@ -23,7 +23,7 @@ from netcrier.control.types.node import (
 from netcrier.control.types.shared import Body, BodyRequest, Nothing
 from netcrier.core.listener import Listener
 from netcrier.errors import NotFoundError
-from netcrier.noded.journal import Entry
+from netcrier.noded.entry import Entry
 from netcrier.noded.message_runs import MessageRuns
 from netcrier.noded.trust import pin_of
 from netcrier.runtime.naming import message_id

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from netcrier.core.outcomes import Untold
     from netcrier.errors import StoreError
     from netcrier.noded.config import HandlersSection
-    from netcrier.noded.journal import Entry, Journal
+    from netcrier.noded.entry import Entry
+    from netcrier.noded.journal import Journal
     from netcrier.runtime.store import Writer
 
 _log = logging.getLogger("netcrier.noded")

@@ -19,10 +19,12 @@ from pathlib import Path
 import msgspec
 
 from netcrier.core.hearing import Membership
-from netcrier.core.inbox import Arrival, Batch, Lane, Passed
+from netcrier.core.inbox import Batch, Lane, Passed
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId
+from netcrier.noded.entry import INSERT, SELECT, Entry, entry_of, place_of, released_entry, row_of
+from netcrier.noded.entry import SCHEMA as ENTRY_SCHEMA
 from netcrier.noded.run_book import SCHEMA as RUN_SCHEMA
 from netcrier.noded.run_book import Due, RunBook
 from netcrier.runtime.store import Transaction, open_database
@@ -35,10 +37,6 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lane(
     master BLOB, lane INTEGER, term INTEGER, mark INTEGER, chain BLOB, logged INTEGER, PRIMARY KEY(master, lane));
-CREATE TABLE IF NOT EXISTS message(
-    n INTEGER PRIMARY KEY, master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, digest BLOB, body BLOB,
-    sent_us INTEGER, received_us INTEGER, trust TEXT, told INTEGER, last INTEGER, selector TEXT, ttl_ms INTEGER,
-    UNIQUE(master, term, lane, sequence));
 CREATE TABLE IF NOT EXISTS outcome(
     master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, told INTEGER, code INTEGER,
     PRIMARY KEY(master, term, lane, sequence, told)) WITHOUT ROWID;
@@ -57,72 +55,20 @@ READ_BYTES = 4 << 20
 """Bytes of bodies that are read at once, a last one beyond it."""
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A deliverable message; with `told`, the messages from `id` to number `last` that the node is without for good."""
-
-    n: int
-    master: MasterId
-    id: MessageId
-    body: bytes
-    sent_us: int
-    received_us: int
-    trust: str
-    told: Told | None = None
-    last: int = 0
-    selector: str = ""
-    ttl_ms: int = 0
-
-
-def _row(n: int, master: MasterId, trust: str, arrival: Arrival) -> tuple[bytes | int | str | None, ...]:
-    """A message as it is inserted; of one that is withheld only the number and the digest are of use."""
-    message, withheld = arrival.message, arrival.withheld
-    return (
-        n, master, message.head.term, message.lane, message.sequence, arrival.digest, b"" if withheld else message.body,
-        message.sent_us, arrival.received_us, trust, withheld, message.selector, message.ttl_ms,
-    )  # fmt: skip
-
-
-def _arrived(n: int, master: MasterId, trust: str, arrival: Arrival) -> Entry:
-    """The same as it is read."""
-    message = arrival.message
-    return Entry(
-        n, master, message.id, message.body, message.sent_us, arrival.received_us, trust, None, message.sequence,
-        message.selector, message.ttl_ms,
-    )  # fmt: skip
-
-
-def _entry(
-    n: int, master: bytes, term: int, lane: int, sequence: int, body: bytes, sent_us: int, received_us: int, trust: str,
-    told: int | None, last: int | None, selector: str, ttl_ms: int,
-) -> Entry:  # fmt: skip
-    """A row of _SELECT."""
-    return Entry(
-        n, MasterId(master), MessageId(term, lane, sequence), body, sent_us, received_us, trust,
-        None if told is None else Told(told), sequence if last is None else last, selector, ttl_ms,
-    )  # fmt: skip
-
-
-def _place(entry: Entry) -> int:
-    return entry.n
-
-
 def _handled(message: MessageId, code: int) -> Untold:
     return Untold(message.term, Outcome(message.lane, message.sequence, Told.HANDLED, code))
 
 
-_PUT_MESSAGE = f"INSERT INTO message VALUES ({', '.join('?' * 11)}, NULL, ?, ?)"  # noqa: S608 - ours
 _PUT_LANE = """INSERT INTO lane VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(master, lane) DO UPDATE SET
     term = excluded.term, mark = excluded.mark, chain = excluded.chain, logged = excluded.logged"""
 _NOT_NEEDED = "n BETWEEN 1 AND ? AND n NOT IN (SELECT n FROM run)"
-_SELECT = """SELECT n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last, selector, ttl_ms
-    FROM message"""
 
 
 class Journal:
     """See the module. Used by one thread at a time."""
 
     def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES) -> None:
-        self._database = open_database(path, _SCHEMA + RUN_SCHEMA)
+        self._database = open_database(path, _SCHEMA + ENTRY_SCHEMA + RUN_SCHEMA)
         self._kept_bytes = kept_bytes
         self._bytes = self._number("SELECT sum(length(body)) FROM message")
         self._path = path
@@ -205,10 +151,10 @@ class Journal:
         for arrival in batch.arrivals:
             n = places.pop(arrival.message.id, 0)
             if n:
-                fresh.append(_arrived(n, master, trust, arrival))
+                fresh.append(released_entry(n, master, trust, arrival))
             else:
                 self._waiting -= 1
-            rows.append(_row(n or self._waiting, master, trust, arrival))
+            rows.append(row_of(n or self._waiting, master, trust, arrival))
             if arrival.withheld:
                 refused = True
             else:
@@ -216,7 +162,7 @@ class Journal:
         if rows and held > 2 * self._kept_bytes:
             raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
         with Transaction(self._database) as database:
-            database.executemany(_PUT_MESSAGE, rows)
+            database.executemany(INSERT, rows)
             for step, n in places.items():
                 self._put_step(database, n, master, trust, step)
             for lane in batch.lanes:
@@ -228,7 +174,7 @@ class Journal:
             if batch.untold or busy:
                 self._put_untold(database, master, [*batch.untold, *busy])
             freed = self._forget(database, newest, held)
-        self._fresh = [] if places else sorted(fresh, key=_place)
+        self._fresh = [] if places else sorted(fresh, key=place_of)
         self._may_have_refused = refused
         self.newest, self._bytes = newest, held - freed
         if handled:
@@ -284,12 +230,12 @@ class Journal:
 
     def walk(self, after: int, limit: int) -> Iterator[Entry]:
         """The same one by one, all of them; the journal must not change meanwhile."""
-        return self._read(f"{_SELECT} WHERE n > ? ORDER BY n LIMIT ?", after, limit)
+        return self._read(f"{SELECT} WHERE n > ? ORDER BY n LIMIT ?", after, limit)
 
     def find(self, identity: MessageId) -> Entry | None:
         """The newest message of this name that is not withheld."""
         where = "term = ? AND lane = ? AND sequence = ? AND n > 0 AND told IS NULL ORDER BY n DESC LIMIT 1"
-        found = self._read(f"{_SELECT} WHERE {where}", identity.term, identity.lane, identity.sequence)
+        found = self._read(f"{SELECT} WHERE {where}", identity.term, identity.lane, identity.sequence)
         return next(found, None)
 
     def last(self, limit: int) -> list[Entry]:
@@ -303,7 +249,7 @@ class Journal:
     def _read(self, query: str, *values: int) -> Iterator[Entry]:
         try:
             for row in self._database.execute(query, values):
-                yield _entry(*row)
+                yield entry_of(*row)
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} cannot be read: {error}") from error
 

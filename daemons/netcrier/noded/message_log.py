@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 from netcrier.errors import StoreError
-from netcrier.noded.journal import Entry, Journal
+from netcrier.noded.entry import Entry
+from netcrier.noded.journal import Journal
 from netcrier.runtime.logs import Clock, JsonLog, stamp
 from netcrier.wire.report import Told
 

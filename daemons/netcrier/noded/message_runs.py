@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from netcrier.core.outcomes import Untold
     from netcrier.noded.config import HandlersSection
+    from netcrier.noded.entry import Entry
     from netcrier.noded.handler_files import HandlerFiles
-    from netcrier.noded.journal import Entry, Journal
+    from netcrier.noded.journal import Journal
     from netcrier.noded.run_book import Due
     from netcrier.noded.runs import Runs
     from netcrier.runtime.store import Writer

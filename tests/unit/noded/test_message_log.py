@@ -11,7 +11,8 @@ import pytest
 from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Inbox, Lane
 from netcrier.ids import MessageId
-from netcrier.noded.journal import Entry, Journal
+from netcrier.noded.entry import Entry
+from netcrier.noded.journal import Journal
 from netcrier.noded.message_log import BODY_LOGGED, LossLine, MessageLine, MessageLog, line_of
 from netcrier.runtime.archive import Archive, Rotation, rotated
 from netcrier.runtime.logs import JsonLog

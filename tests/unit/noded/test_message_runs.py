@@ -13,8 +13,9 @@ from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.noded import message_runs
 from netcrier.noded.config import HandlersSection
+from netcrier.noded.entry import Entry
 from netcrier.noded.handler_files import HandlerFiles
-from netcrier.noded.journal import Entry, Journal
+from netcrier.noded.journal import Journal
 from netcrier.noded.message_runs import MessageRuns
 from netcrier.noded.run_book import Due
 from netcrier.noded.runner import Ran, Run

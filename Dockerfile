@@ -30,7 +30,7 @@ RUN useradd --system --user-group --home-dir /nonexistent --no-create-home --she
  && install -d -o netcrier -g netcrier -m 0755 /run/netcrier
 USER netcrier
 VOLUME /var/lib/netcrier
-EXPOSE 12346/udp
+EXPOSE 12346/udp 12346/tcp
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["netctl", "status", "--daemon", "masterd"]
 ENTRYPOINT ["masterd"]
 

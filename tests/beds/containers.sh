@@ -129,6 +129,21 @@ check "as the node that it was" eventually 20 back
 known() { docker exec master netctl status --daemon masterd --json | grep -q '"known": *4'; }
 check "and there are still four" known
 
+step "a handler"
+mkdir "$work/handlers.d"
+printf '#!/bin/sh\nread -r word\n[ "$word" = note ] && exit 3\nexit 0\n' >"$work/handlers.d/message-note"
+chmod 755 "$work/handlers.d" "$work/handlers.d/message-note"
+token=$(docker exec master netctl token)
+check "run -v handlers.d:/etc/netcrier/handlers.d:ro, with a token" docker run -d --network lan --name keeper \
+    -e NETCRIER_TOKEN="$token" -v "$work/handlers.d:/etc/netcrier/handlers.d:ro" node-image
+keeper=$(docker exec keeper hostname)
+let_in() { docker exec master netctl nodes --to "name=$keeper" --json | grep -q '"state": *"here"'; }
+check "the node is let in" eventually 20 let_in
+id=$(docker exec master netctl broadcast note --to "name=$keeper" --wait none --json | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')
+handled() { docker exec master netctl explain "$id" | grep -F 'handler exit 3'; }
+check "what it returns is in the receipt" eventually 20 handled
+docker exec master netctl explain "$id"
+
 step "take down"
 docker rm -f -t 5 analyzer >"$work/out" 2>&1 || true # podman 4.3 complains of timers that it had no systemd to set
 docker rm -fa -t 5 >>"$work/out" 2>&1 || true

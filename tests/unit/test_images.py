@@ -58,7 +58,8 @@ def test_only_the_analyzer_runs_as_root(target: str) -> None:
 
 
 def test_exposed_ports_are_the_defaults() -> None:
-    assert f"EXPOSE {MasterConfig().port}/udp" in STAGES["master"]
+    port = MasterConfig().port
+    assert f"EXPOSE {port}/udp {port}/tcp" in STAGES["master"]
     assert f"EXPOSE {NodeConfig().port}/udp" in STAGES["node"]
 
 

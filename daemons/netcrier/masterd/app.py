@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from netcrier.control.methods import MASTERD, AnyMethod
 from netcrier.control.types.master import BroadcastRequest
 from netcrier.control.types.shared import Reloaded
 from netcrier.core.composer import Composed
-from netcrier.core.delivery import Delivery, Receipt, State
+from netcrier.core.delivery import Delivery
 from netcrier.core.events import (
     Address,
     Audience,
@@ -37,16 +37,17 @@ from netcrier.core.speaker import Speaker
 from netcrier.core.standing import Standing, StandingChanged
 from netcrier.core.voice import Identity
 from netcrier.errors import StoreError, UsageError
-from netcrier.ids import LANES, MessageId, NodeId
+from netcrier.ids import LANES, MessageId
 from netcrier.masterd import handlers
 from netcrier.masterd.asking import Asking
 from netcrier.masterd.carriers import Carriers, Wishes, choose, listed, wished
 from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
+from netcrier.masterd.receipts import Receipts
 from netcrier.masterd.recovery import STORE, open_sound
 from netcrier.masterd.retention import Retention
-from netcrier.masterd.store import BEGINNING, Outcome, Store, Stored, outcome_of
+from netcrier.masterd.store import BEGINNING, Store, Stored
 from netcrier.masterd.succession import Voice, guarded, refuse_term
 from netcrier.masterd.trust import Trust
 from netcrier.masterd.whereabouts import Whereabouts, lock
@@ -58,11 +59,9 @@ from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer
-from netcrier.wire.heard import Entry
 from netcrier.wire.multicast import ipv4_group, ipv6_group
 
 _log = logging.getLogger("netcrier.masterd")
-_COMMIT_EVERY = 0.020
 _PRUNE_EVERY = 60.0
 _ANSWERED_WITHIN = 0.6  # seconds in which nodes answer an inquiry: they spread over 0.4
 _AGAIN_AFTER = 0.1  # seconds from a new term to the new start: the answer to who asked for it leaves meanwhile
@@ -89,6 +88,7 @@ class App:
     catch_up: CatchUpPort
     trust: Trust
     asking: Asking
+    receipts: Receipts
 
     def __init__(self, config: Config, place: Place) -> None:
         self.config, self.place = config, place
@@ -99,13 +99,7 @@ class App:
         self._renewing = False
         self._writer = Writer("store")
         self._sending = asyncio.Lock()
-        self._committing = asyncio.Lock()
-        self._receipts: list[Receipt] = []
-        self._heard: list[Entry] = []
         self._unpruned = 0
-        self._rows: set[NodeId] = set()
-        self._commit_due = False
-        self._followers: dict[MessageId, set[asyncio.Queue[Receipt]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.again = asyncio.Event()
         self.unknown: list[tuple[int, int, int]] = []
@@ -143,6 +137,10 @@ class App:
         self._restore(term)
         log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._event_log = EventLog(log, self.speaker.roster, config.log.time)
+        self.receipts = Receipts(
+            self.speaker, self.store, self._writer, self._event_log, lambda: self._pump.flush(), self._spawn,
+            self._store_said,
+        )  # fmt: skip
         self._hearing = Membership(self.port)
         self._choose_carriers()
         self._watch = Watch(self._choose_carriers)
@@ -167,7 +165,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._commit()
+        await self.receipts.commit()
         await self._keep_place()
         self._writer.close()
         self.store.close()
@@ -217,44 +215,18 @@ class App:
                 point("master: after message commit")
             except StoreError as error:
                 self.speaker.withdraw(composed)
-                self._store_failed(error)
+                self._store_said(error)
                 raise
             self._publish(composed)
         size, expires_us = len(wanted.body), composed.condition.expires_us if composed.condition else None
         stored = Stored(0, composed.id, composed.sent_us, wanted.body[:BEGINNING], size, wanted.to, expires_us)
         return stored, len(composed.expected), False
 
-    async def follow(self, message: MessageId) -> AsyncIterator[Outcome]:
-        """Receipts of a message: those that are in, then the others as they come; ends with the last."""
-        queue: asyncio.Queue[Receipt] = asyncio.Queue()
-        followers = self._followers.setdefault(message, set())
-        followers.add(queue)
-        try:
-            await self._commit()
-            stored = self.store.message(message)
-            outcomes = self.store.outcomes(stored.number) if stored else []
-            left = {outcome.index for outcome in outcomes if outcome.state is State.PENDING}
-            for outcome in outcomes:
-                if outcome.state not in (State.PENDING, State.REVOKED):
-                    yield outcome
-            while left:
-                receipt = await queue.get()
-                if receipt.index in left:
-                    left.discard(receipt.index)
-                    if receipt.state not in (State.PENDING, State.REVOKED):
-                        yield outcome_of(receipt)
-        finally:
-            followers.discard(queue)
-            if not followers:
-                self._followers.pop(message, None)
-
     async def forget(self, node: Node) -> None:
         """Expect nothing more from the node."""
         await self._writer.run(self.store.forget_node, node.row)
         self.speaker.forget(node)
-        for message, queues in self._followers.items():
-            for queue in queues:  # a receipt that will never come: who waits for it is told
-                queue.put_nowait(Receipt(message, node.row.index, State.PENDING, 0.0))
+        self.receipts.never(node.row.index)
         self._pump.flush()
 
     async def take_over(self) -> int:
@@ -268,10 +240,6 @@ class App:
                 self._pump.flush()
                 await asyncio.sleep(_ANSWERED_WITHIN)
         return await self._begin_term()
-
-    async def settle_receipts(self) -> None:
-        """The store has every receipt that is in."""
-        await self._commit()
 
     # How it works
 
@@ -300,7 +268,7 @@ class App:
         try:
             await self._writer.run(self._place_kept, self.speaker.tenure.speaking)
         except StoreError as error:
-            self._store_failed(error)
+            self._store_said(error)
 
     def _place_kept(self, speaking: bool) -> None:
         self.store.keep_place(self._whereabouts.renew() if speaking else b"")
@@ -320,7 +288,7 @@ class App:
         try:
             await self._begin_term()
         except StoreError as error:
-            self._store_failed(error)
+            self._store_said(error)
 
     def _restore(self, term: int) -> None:
         for row in self.store.nodes():
@@ -371,10 +339,9 @@ class App:
                 case Waiting(row):
                     self._spawn(self._let_wait(row))
                 case NodeChanged(row):
-                    self._rows.add(row.id)
-                    self._commit_soon()
+                    self.receipts.changed(row.id)
                 case ReceiptsIn():
-                    self._take(event)
+                    self.receipts.take(event)
                 case KeysDue():
                     self._spawn(self._settle_keys())
                 case Reply() | Over():
@@ -383,20 +350,6 @@ class App:
                     self._settled(event)
                 case Completed():
                     self._settle_message(event)
-
-    def _take(self, event: ReceiptsIn) -> None:
-        self._receipts += [receipt for receipt in event.receipts if receipt.state is not State.REVOKED]
-        if event.heard:
-            self._heard.append(event.heard)
-        self._tell(event.receipts)
-        self._commit_soon()
-
-    def _tell(self, receipts: tuple[Receipt, ...]) -> None:
-        for receipt in receipts:
-            if receipt.state is not State.REVOKED:
-                self._event_log.receipt(receipt)
-            for queue in self._followers.get(receipt.message, ()):
-                queue.put_nowait(receipt)
 
     def _settle_message(self, done: Completed) -> None:
         self._event_log.completed(done)
@@ -419,7 +372,7 @@ class App:
         try:
             await self._writer.run(self.store.keep_nodes, [event.row], grant)
         except StoreError as error:
-            self._store_failed(error)
+            self._store_said(error)
             self.speaker.admission.settled(event.row.id)
             return
         if grant:
@@ -434,50 +387,15 @@ class App:
         try:
             await self.trust.settle_keys()
         except StoreError as error:
-            self._store_failed(error)
+            self._store_said(error)
 
     async def _let_wait(self, row: NodeRow) -> None:
         try:
             await self._writer.run(self.store.keep_nodes, [row])
             self.speaker.enlist(row)
         except StoreError as error:
-            self._store_failed(error)
+            self._store_said(error)
         self.speaker.admission.settled(row.id)
-
-    def _commit_soon(self) -> None:
-        if not self._commit_due:
-            self._commit_due = True
-            asyncio.get_running_loop().call_later(_COMMIT_EVERY, lambda: self._spawn(self._commit()))
-
-    async def _commit(self) -> None:
-        """What is in is on disk when this returns, also where another call has begun with it."""
-        async with self._committing:
-            await self._commit_now()
-
-    async def _commit_now(self) -> None:
-        self._commit_due = False
-        receipts, self._receipts = self._receipts, []
-        heard, self._heard = self._heard, []
-        changed, self._rows = self._rows, set()
-        # As they are now: a row from before a revocation must not follow it into the store.
-        rows = [node.row for node in map(self.speaker.roster.get, changed) if node]
-        try:
-            if rows:
-                await self._writer.run(self.store.keep_nodes, rows)
-            if receipts:
-                point("master: before receipt commit")
-                await self._writer.run(self.store.add_receipts, receipts)
-                point("master: after receipt commit")
-            self.store_error = ""
-            if heard:
-                self.speaker.heard(heard)
-                self._pump.flush()
-        except StoreError as error:
-            self._receipts = receipts + self._receipts
-            self._heard = heard + self._heard
-            self._rows |= changed
-            self._store_failed(error)
-            asyncio.get_running_loop().call_later(1.0, self._commit_soon)
 
     async def _every(self, seconds: float, work: Any) -> None:
         while True:
@@ -492,10 +410,10 @@ class App:
         config, self._unpruned = self.config, 0
         keep = Retention(config.keep_messages, config.keep_seconds * 1_000_000, config.keep_bytes)
         try:
-            await self._commit()
+            await self.receipts.commit()
             await self._writer.run(self.store.drop_old, keep, clock_us())
         except StoreError as error:
-            self._store_failed(error)
+            self._store_said(error)
             return
         term = self.speaker.me.term
         for one in (*self.store.terms(term), term):
@@ -503,10 +421,11 @@ class App:
                 self.speaker.dropped(one, lane, lowest, asyncio.get_running_loop().time())
         self._pump.flush()
 
-    def _store_failed(self, error: StoreError) -> None:
-        if str(error) != self.store_error:
+    def _store_said(self, error: StoreError | None) -> None:
+        """What the store said last; None: it takes everything."""
+        if error and str(error) != self.store_error:
             _log.error("%s", error)
-        self.store_error = str(error)
+        self.store_error = str(error or "")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

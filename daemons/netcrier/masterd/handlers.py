@@ -269,7 +269,7 @@ class Handlers:
         )
 
     async def receipts(self, params: ReceiptsRequest, _caller: Caller) -> Receipts:
-        await self._app.settle_receipts()
+        await self._app.receipts.commit()
         stored = _message(self._app, params.id)
         outcomes = self._app.store.outcomes(stored.number)
         rows = [_receipt_row(self._app, outcome) for outcome in outcomes]
@@ -288,7 +288,7 @@ class Handlers:
         )
 
     async def follow(self, params: ReceiptsRequest, _caller: Caller) -> AsyncIterator[ReceiptRow]:
-        async for outcome in self._app.follow(_message(self._app, params.id).id):
+        async for outcome in self._app.receipts.follow(_message(self._app, params.id).id):
             yield _receipt_row(self._app, outcome)
 
     async def nodes(self, params: NodesRequest, _caller: Caller) -> Nodes:
@@ -311,7 +311,7 @@ class Handlers:
         return Done()
 
     async def messages(self, params: SentMessagesRequest, _caller: Caller) -> SentMessages:
-        await self._app.settle_receipts()
+        await self._app.receipts.commit()
         rows = []
         for stored in self._app.store.newest(min(max(params.limit, 1), 1000)):
             outcomes = self._app.store.outcomes(stored.number)

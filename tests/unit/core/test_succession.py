@@ -344,3 +344,31 @@ def test_no_turn_is_said_before_the_receipts_of_the_old_term_are_committed() -> 
     net.run(5)
     assert terms_of(node) == [1, 1]
     assert Kind.TURN not in {read_front(data).kind for data in net.sent}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_take_overs_absences_and_loss_in_any_order_lose_repeat_and_disorder_nothing(seed: int) -> None:
+    net = enrolled(6, seed=500 + seed, loss=0.2)
+    chance, sent, away = random.Random(seed), [], []
+    for _ in range(40):
+        match chance.randrange(6):
+            case 0:
+                new_term(net, net.term + chance.randint(1, 3))
+            case 1 if len(net.nodes) > 2:
+                away.append(net.nodes.pop(chance.randrange(len(net.nodes))))
+            case 2 if away:
+                back = away.pop()
+                back.start()
+                net.nodes.append(back)
+            case _:
+                body = net.chance.randbytes(chance.choice([10, 10, 10, 5000]))
+                sent.append(net.broadcast(body, lane=chance.randrange(2)).id)
+        net.run(chance.random() * 0.5)
+    net.nodes += away
+    net.run(60, until=lambda: all(len(node.log) == len(sent) for node in net.nodes))
+    net.run(15)  # the last receipts
+    for node in net.nodes:
+        for lane in (0, 1):
+            assert [one for one in node.log if one.lane == lane] == [one for one in sent if one.lane == lane], seed
+        assert (node.passed, set(terms_of(node))) == ([], {net.term})
+    assert not [one.message for one in net.master.deliveries if one.outstanding], "the master knows of every one"

@@ -51,7 +51,7 @@ class Daemon:
         with (self.place / "stderr").open("ab") as stderr:
             self.process = self.lab.spawn(
                 self.host,
-                [*self._on_small_disk(), sys.executable, "-m", f"netcrier.{self.name}"],
+                [*self._before(), sys.executable, "-m", f"netcrier.{self.name}"],
                 env=self.environ,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
@@ -100,8 +100,8 @@ class Daemon:
         whole = path.read_text().rpartition("\n")[0] if path.exists() else ""  # the last one may be in the writing
         return [json.loads(line) for line in whole.splitlines()]
 
-    def _on_small_disk(self) -> list[str]:
-        """Words before the command that put it into a mount namespace of its own, where the disk is small."""
+    def _before(self) -> list[str]:
+        """Words before the command: with a small disk, into a mount namespace of its own."""
         if self.small_disk is None:
             return []
         self.small_disk.mkdir(parents=True, exist_ok=True)

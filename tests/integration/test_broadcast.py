@@ -19,6 +19,7 @@ from netcrier.control.types.master import NodeRequest, ReceiptRow, ReceiptsReque
 from netcrier.control.types.node import FollowRequest, JoinRequest, ReceivedRow
 from netcrier.ids import GroupId, MasterId
 from netcrier.noded.journal import Journal
+from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.wire import signed
 from netcrier.wire.envelope import SealKey, Signer
 from netcrier.wire.header import seal_down
@@ -29,7 +30,7 @@ from netcrier.wire.token import decode_token, encode_token
 from netcrier_ctl.lab import Lab
 
 from tests.intruder import LISTEN, SEND
-from tests.site import Site, eventually
+from tests.site import Daemon, Site, eventually
 
 
 @contextlib.contextmanager
@@ -291,3 +292,26 @@ def test_what_the_kernel_drops_is_counted_shown_and_made_up_for(tmp_path: Path) 
         status = node.call("status")
         assert status.counters["kernel drops"] > 0
         assert any(warning.startswith("the kernel dropped ") for warning in status.warnings)
+
+
+class Weak(Daemon):
+    """A daemon that may not force its receive buffer beyond the system's limit."""
+
+    def _before(self) -> list[str]:
+        return ["setpriv", "--inh-caps", "-net_admin", "--bounding-set", "-net_admin"]
+
+
+def test_a_receive_buffer_that_stays_small_is_a_warning_that_names_the_sysctl(tmp_path: Path) -> None:
+    small = int(Path("/proc/sys/net/core/rmem_max").read_text()) < RECEIVE_BUFFER
+    with Lab(["master", "node1"]) as lab:
+        here = Site(lab, tmp_path)
+        here.master = Weak(lab, "master", "masterd", tmp_path / "master", {})
+        here.nodes["node1"] = Weak(lab, "node1", "noded", tmp_path / "node1", {})
+        here.wait_enrolled()
+        for daemon in (here.master, here.nodes["node1"]):
+            said = [text for text in daemon.call("status").warnings if text.startswith("receive buffer")]
+            assert [text.endswith(f" bytes: sysctl -w net.core.rmem_max={RECEIVE_BUFFER}") for text in said] == [
+                True
+            ] * small
+        here.broadcast(b"it works all the same")
+        here.wait_received(1)

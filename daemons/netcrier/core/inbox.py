@@ -319,11 +319,11 @@ class Inbox:
                 work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
 
     def failed(self, batch: Batch) -> None:
-        """The batch is not on disk: its messages lack again and will be asked for, and skips with them."""
+        """The batch is not on disk: its messages lack again and will be asked for, and skips and turns with them."""
         assert batch is self._flying
         self._flying = None
         for work in self._work.values():
-            work.flying, work.skips = {}, {}
+            work.flying, work.skips, work.turn = {}, {}, None
 
     def missing(self, lane: int, highest: int) -> tuple[tuple[int, int], ...]:
         """(first, count) ranges up to `highest` neither here nor on their way; as many as a request may name."""

@@ -22,7 +22,7 @@ from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Batch, Lane, Passed
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
-from netcrier.ids import MasterId, MessageId
+from netcrier.ids import LANES, MasterId, MessageId
 from netcrier.noded.entry import INSERT, SELECT, Entry, entry_of, place_of, released_entry, row_of
 from netcrier.noded.entry import SCHEMA as ENTRY_SCHEMA
 from netcrier.noded.run_book import SCHEMA as RUN_SCHEMA
@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS question(
 KEPT_QUESTIONS = 256
 """Questions that a node knows it has begun, for each master: the newest. Older ones start nothing."""
 KEPT_MESSAGES = 10_000
-"""Messages below the newest `n` that stay in the journal, for `netctl messages`; a few more until it is worth it."""
+"""Messages below the newest `n` that stay in the journal, for `netctl messages`; a few more until it is worth it, and
+all that the log has not taken."""
 _FORGET_EACH = 100
 KEPT_BYTES = 256 << 20
 """Bytes of all bodies in the journal: beyond, the oldest that are logged leave it. Where the log takes nothing, twice
@@ -73,19 +74,20 @@ class Journal:
         self._bytes = self._number("SELECT sum(length(body)) FROM message")
         self._path = path
         self.runs = RunBook(self._database, kept_bytes // 4)
-        begun = self._meta("begun")
-        self.newest = max(int(begun or 0), self._number("SELECT max(n) FROM message"))
-        self.logged = self._number("SELECT max(logged) FROM lane")
+        begun = int(self._meta("begun") or 0)
+        self.newest = max(begun, self._number("SELECT max(n) FROM message"))
+        self.logged = max(begun, self._number("SELECT max(logged) FROM lane"))
         self._waiting = min(0, self._number("SELECT min(n) FROM message"))
         self._forgotten = 0
-        self._may_have_refused = True
+        self._withholding = set(LANES)
+        """Lanes of which rows may be refused."""
         self._fresh: list[Entry] = []
 
     def begin_at(self, n: int) -> None:
         """A new journal goes on behind this number: an earlier one has given it away."""
         with Transaction(self._database) as database:
             self._put_meta(database, "begun", n)
-        self.newest = n
+        self.newest = self.logged = n
 
     def membership(self, master: MasterId) -> Membership:
         """The group's keys and the master's highest numbers."""
@@ -147,7 +149,8 @@ class Journal:
         of the result will not, for too many wait."""
         places = dict(zip(batch.released, count(self.newest + 1)))
         newest = self.newest + len(places)
-        rows, fresh, held, refused = [], [], self._bytes, False
+        rows, fresh, held = [], [], self._bytes
+        withholding = {lane.lane for lane in batch.lanes if lane.withheld}
         for arrival in batch.arrivals:
             n = places.pop(arrival.message.id, 0)
             if n:
@@ -156,7 +159,7 @@ class Journal:
                 self._waiting -= 1
             rows.append(row_of(n or self._waiting, master, trust, arrival))
             if arrival.withheld:
-                refused = True
+                withholding.add(arrival.message.lane)
             else:
                 held += len(arrival.message.body)
         if rows and held > 2 * self._kept_bytes:
@@ -167,15 +170,14 @@ class Journal:
                 self._put_step(database, n, master, trust, step)
             for lane in batch.lanes:
                 database.execute(_PUT_LANE, (master, lane.lane, lane.term, lane.mark, lane.chain, self.logged))
-                refused = refused or bool(lane.withheld)
-            if self._may_have_refused:
-                self._forget_refused(database, master, batch.lanes)
+            if self._withholding:
+                self._forget_refused(database, master, [lane for lane in batch.lanes if lane.lane in self._withholding])
             busy = [_handled(one, Code.BUSY) for one in self.runs.enlist(self.newest)] if handled else []
             if batch.untold or busy:
                 self._put_untold(database, master, [*batch.untold, *busy])
             freed = self._forget(database, newest, held)
         self._fresh = [] if places else sorted(fresh, key=place_of)
-        self._may_have_refused = refused
+        self._withholding = self._withholding.difference(lane.lane for lane in batch.lanes) | withholding
         self.newest, self._bytes = newest, held - freed
         if handled:
             self.runs.count()
@@ -268,7 +270,7 @@ class Journal:
 
     def _forget(self, database: sqlite3.Connection, newest: int, held: int) -> int:
         """What is beyond the limits, but for what waits for handlers; how many bytes of bodies that were."""
-        old = newest - KEPT_MESSAGES
+        old = min(newest - KEPT_MESSAGES, self.logged)
         floor = min(max(old if old >= self._forgotten + _FORGET_EACH else 0, self._beyond(database, held)), newest - 1)
         if floor <= 0:
             return 0

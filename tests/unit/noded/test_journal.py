@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,9 +110,19 @@ def test_old_messages_leave_the_journal_and_their_numbers_stay(journal: Journal)
     inbox = Inbox(journal.lanes(MASTER))
     for start in range(1, KEPT_MESSAGES + 500, 500):
         commit(journal, inbox, *range(start, start + 500))
+        journal.logged = journal.newest
     entries = journal.entries(0, KEPT_MESSAGES * 2)
     assert len(entries) == KEPT_MESSAGES
     assert entries[-1].n == journal.newest == KEPT_MESSAGES + 500
+
+
+def test_what_the_log_has_not_taken_stays_however_many_they_are(journal: Journal) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1, 2, 3)
+    journal.logged = 2
+    for start in range(4, KEPT_MESSAGES + 1500, 500):
+        commit(journal, inbox, *range(start, start + 500))
+    assert journal.entries(2, 1)[0].n == 3
 
 
 def test_a_damaged_file_is_said_and_not_begun_anew(path: Path) -> None:
@@ -148,6 +159,22 @@ def test_a_refused_message_takes_its_number_and_no_place(journal: Journal, path:
     commit(journal, Inbox(journal.lanes(MASTER)), 1, 3)
     assert [(entry.n, entry.id.sequence) for entry in journal.entries(0, 10)] == [(1, 1), (2, 3)]
     assert journal.lanes(MASTER)[0].mark == 3
+
+
+def test_what_was_refused_leaves_once_its_number_is_taken_whatever_other_lanes_do(path: Path) -> None:
+    journal, inbox = Journal(path), Inbox([Lane(0, 1, 0), Lane(1, 1, 0)])
+    inbox.offer(replace(arrival(2), withheld=Told.REFUSED))
+    commit(journal, inbox)
+    for sequence in (1, 2):
+        urgent = arrival(sequence)
+        inbox.offer(replace(urgent, message=replace(urgent.message, lane=1)))
+        commit(journal, inbox)
+    commit(journal, inbox, 1)
+    commit(journal, inbox, 3)
+    journal.close()
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM message WHERE n < 0").fetchone() == (0,)
+    database.close()
 
 
 def test_what_is_untold_stays_until_it_is_settled(journal: Journal, path: Path) -> None:

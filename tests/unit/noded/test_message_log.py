@@ -14,6 +14,7 @@ from netcrier.ids import MessageId
 from netcrier.noded.entry import Entry
 from netcrier.noded.journal import Journal
 from netcrier.noded.message_log import BODY_LOGGED, LossLine, MessageLine, MessageLog, line_of
+from netcrier.noded.sound_journal import open_sound
 from netcrier.runtime.archive import Archive, Rotation, rotated
 from netcrier.runtime.logs import JsonLog
 from netcrier.wire.envelope import digest
@@ -51,6 +52,17 @@ def test_a_start_appends_what_a_crash_left_out(journal: Journal, tmp_path: Path)
     journal.logged = 0
     written(journal, path)
     assert numbers(path) == [1, 2, 3, 4]
+
+
+def test_a_new_journal_behind_a_log_that_is_gone_has_nothing_to_append(tmp_path: Path) -> None:
+    """The start ended before the node was let in, and the log was put aside meanwhile."""
+    path = tmp_path / "journal.sqlite"
+    lost, _ = open_sound(path, 7, first=False)
+    lost.close()
+    again, _ = open_sound(path, 0, first=False)
+    assert (again.newest, again.logged) == (7, 7)
+    written(again, tmp_path / "messages.log")
+    again.close()
 
 
 def test_a_torn_last_line_is_cut_and_written_again(journal: Journal, tmp_path: Path) -> None:

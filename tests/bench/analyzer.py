@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from netcrier.analyzerd.engine.kernel import CONVERSATION_SIZE
+
 from tests.bench import conversations, live
 
 HERE = Path(__file__).resolve().parent
@@ -225,7 +227,7 @@ def shown_concurrency(few: Open, many: Open) -> bool:
     print("\nconversations open at one time")
     print(f"  {few.held:>9,} {few.cost:6.1f} ns a packet")
     print(f"  {many.held:>9,} {many.cost:6.1f} ns a packet   {ratio:.1f} times (at most {COST_BAR:g})")
-    print(f"  {'':>9} {many.memory:6.0f} MB (at most {MEMORY_BAR_MB:.0f})")
+    print(f"  {'':>9} {many.memory:6.0f} MB (at most {MEMORY_BAR_MB:.0f}), {CONVERSATION_SIZE} bytes a conversation")
     return ratio > COST_BAR or many.memory > MEMORY_BAR_MB or many.held != 1_000_000
 
 

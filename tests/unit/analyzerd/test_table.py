@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
+from itertools import permutations
 
+import pytest
 from netcrier.analyzerd import engine
 
 from . import frames
-from .frames import ACK, CLIENT, SECOND, SERVER, SYN
+from .frames import ACK, CLIENT, FIN, SECOND, SERVER, SYN
 
 WORD = 2**64 - 1
 PLACES = 4096
@@ -86,6 +89,44 @@ def test_a_syn_flood_takes_no_established_conversation_from_the_table() -> None:
     kernel.flush()
     states = [json.loads(line)["conn_state"] for line in kernel.take().splitlines()]
     assert states.count("S1") == 1000
+
+
+def closed(port: int) -> list[bytes]:
+    return [
+        *shake(port),
+        frames.tcp(CLIENT, port, SERVER, 80, FIN | ACK, 2, 10),
+        frames.tcp(SERVER, 80, CLIENT, port, FIN | ACK, 10, 3),
+    ]
+
+
+KINDS: dict[str, Callable[[int], list[bytes]]] = {
+    "established": shake,
+    "attempt": lambda port: shake(port)[:1],
+    "closed": closed,
+    "one-sided": lambda port: [frames.udp(CLIENT, port, SERVER, 9999)],
+}
+
+
+@pytest.mark.parametrize("order", list(permutations(KINDS))[::5], ids=" ".join)
+def test_at_the_limit_the_least_worth_is_written_first(order: tuple[str, ...]) -> None:
+    """Whatever came first: attempts, then closed, one-sided UDP, and established ones from the idlest on."""
+    kernel = engine.new_kernel(most=32)
+    for place, kind in enumerate(order):
+        for i in range(8):
+            for frame in KINDS[kind](1000 * (place + 1) + i):
+                kernel.packet(frame, SECOND + (place * 8 + i) * SECOND // 10)
+    assert kernel.counters["conversations"] == 32
+    written = []
+    for port in range(9000, 9032):
+        for frame in shake(port):
+            kernel.packet(frame, 4 * SECOND + SECOND // 2)
+        (line,) = kernel.take().splitlines()
+        written.append(json.loads(line))
+    assert kernel.counters["evicted"] == 32
+    kinds = [(row["proto"], row["conn_state"]) for row in written]
+    assert kinds == [("tcp", "S0")] * 8 + [("tcp", "SF")] * 8 + [("udp", "S0")] * 8 + [("tcp", "S1")] * 8
+    ticks = [int(row["ts"] * 4) for row in written[24:]]
+    assert ticks == sorted(ticks), "the idlest first, to a quarter of a second: the wheel's tick"
 
 
 def test_looking_ahead_changes_no_record() -> None:

@@ -3,7 +3,7 @@
 # The index hashes with a seed drawn at start, so a crafted set of addresses does not make long runs.
 # The wheel has one ring of buckets for each worth; a conversation that was active meanwhile is moved
 # when its old bucket comes up, so a packet costs no timer work. At the limit the first of the lowest
-# worth goes: attempts, ended, one-sided, then the others by the time they were last seen.
+# worth goes: attempts, ended, one-sided, then the others; of one worth what would be over first, by the tick.
 
 cdef inline uint32_t hash_of(Decoder self, const Packet* p) noexcept nogil:
     """Equal for both directions, except of one-way kinds."""

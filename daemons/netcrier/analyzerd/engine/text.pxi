@@ -174,3 +174,19 @@ cdef int ends_text(
     address_text(o, dst_hi, dst_lo, v6)
     text(o, b'","id.resp_p":')
     return number_text(o, dst_port)
+
+def spelled(uint64_t value, *, bint nanoseconds=False):
+    """A number, or a time in seconds, as the logs have it: for tests."""
+    cdef char[64] letters
+    cdef Lines lines
+    lines.data, lines.written = letters, 0
+    if nanoseconds:
+        time_text(&lines, <int64_t>value)
+    else:
+        number_text(&lines, value)
+    return letters[: lines.written].decode()
+
+def base62_of(uint32_t high, uint32_t middle, uint32_t low):
+    """96 bits as uids have them: for tests."""
+    cdef char[20] letters
+    return letters[: base62(high, middle, low, letters)].decode()

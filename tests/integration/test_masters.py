@@ -301,3 +301,24 @@ def test_what_the_copy_lacks_is_a_gap_to_a_node_that_lacks_it_too(tmp_path: Path
         assert (lines[3]["last"], lines[3]["count"]) == (6, 3)
         assert texts(here, "node1") == ["one", "two", "three", "4", "5", "6", "new term"]
         assert "unknown to this store: nodes had messages up to #6" in " ".join(status(spare).warnings)
+
+
+def test_a_backup_that_is_laid_over_the_store_does_not_give_its_numbers_again(tmp_path: Path) -> None:
+    with Lab(HOSTS) as lab:
+        here = started(lab, tmp_path)
+        assert here.master.stop() == 0
+        backup = {path: path.read_bytes() for path in here.master.state.iterdir()}
+        here.master.start()
+        eventually(lambda: status(here.master).standing == "speaking", "a restart speaks at once", 2.0)
+        say(here, here.master, "four", "five")
+        assert here.master.stop() == 0
+        for path, content in backup.items():
+            path.write_bytes(content)  # the same files: cp over them
+        here.master.start()
+        stands(here.master, "standby")
+        assert "nodes have messages that this store does not have" in status(here.master).standing_reason
+        here.master.call("master.takeover")
+        eventually(lambda: _speaks(here.master, 2), "it speaks in term 2")
+        say(here, here.master, "six")
+        for host in here.nodes:
+            assert texts(here, host) == ["one", "two", "three", "four", "five", "six"]

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from netcrier.control.methods import MASTERD, AnyMethod
+from netcrier.control.paths import unit_name
 from netcrier.control.types.master import BroadcastRequest
 from netcrier.control.types.shared import Reloaded
 from netcrier.core.composer import Composed
@@ -118,7 +119,8 @@ class App:
         self.port = UdpPort(config.port, "masterd")
         self._lock = lock(state)
         self.store, keys = open_sound(state)
-        self._whereabouts = Whereabouts(state / STORE)
+        mark = self.place.runtime_dir / f"{unit_name('masterd', self.place.instance)}.last-run"
+        self._whereabouts = Whereabouts(state / STORE, mark)
         moved = self.store.boots > 0 and self.store.place != self._whereabouts.now()
         self.unknown = self.store.unknown
         term, boot = self.store.begin_boot()

@@ -1,7 +1,8 @@
 """Whether the store is where its last run left it: then nobody can have spoken since, and the master need not listen.
 
-What the store keeps is a digest of the kernel's boot, of the store's file, and of a mark beside it that changes with
-every run. A copy, a restored backup or a restarted machine gives another digest.
+What the store keeps is a digest of the kernel's boot, of the store's file, and of a mark that changes with every run.
+The mark lies in the runtime directory, which no backup holds: a copy, a restored backup (also one that is laid over the
+same files) or a restarted machine gives another digest.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from netcrier.errors import ConfigError
+from netcrier.errors import ConfigError, StoreError
 from netcrier.runtime.secret_file import read_secret, write_secret
 
 _KERNEL_BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -31,19 +32,26 @@ def lock(state_dir: Path) -> int:
 
 
 class Whereabouts:
-    """Of one store. The mark is in the file `last-run` beside it."""
+    """Of one store. Where the mark is lost or cannot be kept the next run listens; it does no other harm."""
 
-    def __init__(self, store: Path) -> None:
-        self._store, self._mark = store, store.with_name("last-run")
+    def __init__(self, store: Path, mark: Path) -> None:
+        self._store, self._mark = store, mark
 
     def now(self) -> bytes:
         """The digest of the store as it lies here."""
-        return self._digest(read_secret(self._mark) or b"")
+        try:
+            mark = read_secret(self._mark)
+        except StoreError:
+            mark = None
+        return self._digest(mark or os.urandom(_MARK_SIZE))
 
     def renew(self) -> bytes:
-        """The digest for the next run to find, with a new mark. StoreError where it cannot be written."""
+        """The digest for the next run to find, with a new mark; empty where that cannot be kept."""
         mark = os.urandom(_MARK_SIZE)
-        write_secret(self._mark, mark)
+        try:
+            write_secret(self._mark, mark)
+        except StoreError:
+            return b""
         return self._digest(mark)
 
     def _digest(self, mark: bytes) -> bytes:

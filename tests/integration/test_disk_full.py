@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import ControlError, Refused
+from netcrier.control.types.master import ReceiptsRequest, SentMessagesRequest
 from netcrier_ctl.lab import Lab
 
 from tests.site import Daemon, Site, eventually
@@ -52,6 +53,43 @@ def test_a_node_whose_log_disk_is_full_catches_up_without_loss_or_repetition(tmp
         free(node)
         eventually(lambda: log_numbers(node, logs) == list(range(1, 22)), "the log has every message once")
         eventually(lambda: "disk is full" not in " ".join(node.call("status").warnings), "the warning goes")
+
+
+def test_a_node_that_starts_with_a_full_log_claims_no_line_that_it_has_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab(["master", "node1"]) as lab:
+        logs = tmp_path / "logs"
+        here = Site(lab, tmp_path)
+        here.start_master()
+        node = here.start_node("node1", NETCRIER_LOG_DIR=str(logs))
+        here.wait_enrolled()
+
+        def states() -> list[str]:
+            sent = here.master.call("messages", SentMessagesRequest(limit=10)).rows
+            rows = [here.master.call("receipts", ReceiptsRequest(row.id)).rows for row in sent]
+            return [row.state for (row,) in rows]
+
+        here.broadcast(b"before")
+        eventually(lambda: states() == ["delivered"], "the first is logged")
+        node.kill()
+        full = 'mount -t tmpfs -o size=64k tmpfs "$0"; cat /dev/zero >"$0/filler" 2>&-; exec "$@"'
+        with monkeypatch.context() as patch:
+            patch.setattr(node, "_before", lambda: ["unshare", "--mount", "sh", "-c", full, str(logs)])
+            node.start()
+            for number in range(3):
+                here.broadcast(b"%d" % number)
+            here.wait_received(4)
+            node.kill()
+            node.start()
+            here.broadcast(b"after")
+            here.wait_received(5)
+            assert states() == ["delivered", *["received"] * 4]
+            eventually(lambda: "disk is full" in " ".join(node.call("status").warnings), "the node says so")
+            node.kill()
+        node.start()
+        eventually(lambda: states() == ["delivered"] * 5, "all is logged")
+        assert log_numbers(node, logs) == [1, 2, 3, 4, 5]
 
 
 def test_a_node_whose_journal_disk_is_full_asks_again_until_there_is_room(tmp_path: Path) -> None:

@@ -92,7 +92,10 @@ class Listener:
         entropy: Callable[[int], bytes],
         untold: Iterable[Untold] = (),
         parity: Parity | None = None,
+        *,
+        logged: bool = True,
     ) -> None:
+        """`logged`: whether the log has all up to the lanes' marks."""
         self.me = me
         self.id: NodeId = node_id(me.key.public)
         self.refused: Counter[str] = Counter()
@@ -104,7 +107,7 @@ class Listener:
         self._intake = Intake(lanes, chance, parity)
         self._upward = Upward(me.key, me.boot, self._hearing)
         self._asking = Asking(self._intake, self._upward, chance)
-        self._reporter = Reporter(self.inbox.lanes, chance)
+        self._reporter = Reporter(self.inbox.lanes, chance, logged)
         self._copies = Copies()
         self._gathering = Gathering()
         self._ahead: dict[int, int] = {}

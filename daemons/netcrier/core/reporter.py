@@ -14,11 +14,11 @@ _MOST = 2**32 - 1
 
 
 class Reporter:
-    """See the module. `chance` gives a float in [0, 1)."""
+    """See the module. `chance` gives a float in [0, 1); `logged`: whether the log has all up to the marks."""
 
-    def __init__(self, lanes: Iterable[Lane], chance: Callable[[], float]) -> None:
+    def __init__(self, lanes: Iterable[Lane], chance: Callable[[], float], logged: bool) -> None:
         self._chance = chance
-        self._delivered = {lane.lane: (lane.term, lane.mark) for lane in lanes}
+        self._delivered = {lane.lane: (lane.term, lane.mark if logged else 0) for lane in lanes}
         self._at: float | None = None
         self._presence_at: float | None = None
         self._beacon: tuple[int, float] = (0, 0.0)

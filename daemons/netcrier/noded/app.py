@@ -123,12 +123,13 @@ class App:
         me = Self(
             AgreementKey(self.identity.key), self.identity.boot, self.identity.machine, name, tuple(config.tags.items())
         )
-        self.listener = Listener(
-            me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes,
-            self.journal.untold(master), parity(),
-        )  # fmt: skip
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
+        self.log_full = self._json_log.full
+        self.listener = Listener(
+            me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes,
+            self.journal.untold(master), parity(), logged=self.journal.logged == self.journal.newest,
+        )  # fmt: skip
         self.last = next(iter(self.journal.last(1)), None)
         self.hearing = membership.Membership(self.port)
         self._hear()

@@ -5,7 +5,8 @@ Theory of operation
   number back where the commit failed). Sealing is done at sending, so a repair is sealed under the epoch of the day.
 - This module hands on: what is said goes through voice.py, beacons through herald.py, what nodes say comes in through
   reception.py and ends in ledger.py. When and to whom is decided in repeats.py, solicitor.py and transfer.py; what a
-  node gets for a number, in stock.py; who may join, in admission.py; whether this master may speak, in tenure.py.
+  node gets for a number, in stock.py; what of earlier terms, in past.py; who may join, in admission.py; whether this
+  master may speak, in tenure.py.
 """
 
 from __future__ import annotations

@@ -75,13 +75,19 @@ class Multitude:
         self._armed: dict[int, float] = {}
         self._enrol()
 
-    def run(self, messages: int, every: float) -> Outcome:
-        """Send the messages, then heal and wait; holds all promises or raises AssertionError with the seed."""
+    def run(self, messages: int, every: float, *, take_over: bool = False) -> Outcome:
+        """Send the messages, then heal and wait; holds all promises or raises AssertionError with the seed.
+
+        `take_over`: another master begins a new term after half of them, while nodes lack some.
+        """
         began = self.net.now
         self._pass(2.0)  # the nodes hear a beacon and report
         for number in range(messages):
             if number % 5 == 1:
                 self._cut_off()
+            if take_over and number == messages // 2:
+                self.net.begin_term(self.net.term + 1)
+                self._settle_master()
             body = b"%d %d" % (self.seed, number)
             composed = self.net.broadcast(body, lane=int(number % 7 == 3))
             self.sent[composed.id] = body

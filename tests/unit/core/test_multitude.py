@@ -21,6 +21,15 @@ def test_every_message_arrives_everywhere_once_in_order_and_no_forgery_does() ->
     assert outcome.forged >= 60
 
 
+def test_a_take_over_in_the_middle_breaks_none_of_it() -> None:
+    seed = int(os.environ.get("NETCRIER_SEED") or random.SystemRandom().randrange(2**32))
+    print(f"seed {seed}: NETCRIER_SEED={seed} repeats this run")
+    multitude = Multitude(100, seed, Luck(loss=0.1, doubled=0.05, cut_off=0.1))
+    outcome = multitude.run(messages=20, every=0.15, take_over=True)
+    assert outcome.deliveries == 100 * 20
+    assert {lane.term for node in multitude.nodes for lane in node.listener.inbox.lanes} == {2}
+
+
 @pytest.mark.parametrize("fault", ["lost", "twice", "order", "forged", "unknown"])
 def test_a_broken_promise_is_noticed(fault: str) -> None:
     multitude = Multitude(5, seed=3)

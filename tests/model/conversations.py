@@ -124,7 +124,7 @@ class Conversation:
         if p.flags & FIN:
             end.fin = relative + size
         acked = self._answered(other, p) if p.flags & ACK else 0
-        self._advance(end, p, seq + size)
+        self._advance(end, p, near(p.seq + size, end.last))
         closes = self._move(end, other, p)
         end, other = self.sides(p)
         if p.flags & ACK:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import random
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.mutation import mutate, split
+from tests.fuzz.seeds import LINKS as FUZZED_LINKS
+from tests.fuzz.seeds import PACKETS, seeds
 from tests.layers import CLIENT6, LINKS, SERVER6, TUNNELS, extended, fragments
 from tests.unit.analyzerd import frames
 from tests.unit.analyzerd.frames import CLIENT, SECOND, SERVER
 
-from .test_model import agree
+from .test_model import agree, by_engine, by_model, in_order
 
 PORTS = st.sampled_from([53, 80, 999, 2152, 3544, 4754, 4789, 5000, 5072, 6081])
 BODY = st.binary(max_size=60)
@@ -95,3 +100,27 @@ def test_every_layer_alone_shows_the_conversation_inside() -> None:
                 continue  # carries IPv6 alone
             rows = agree([(SECOND, frame := frames.ethernet(around(packet)), len(frame), 1)])
             assert 9999 in [row["id.resp_p"] for row in rows], name
+
+
+def bent(chance: random.Random, data: bytes, most: int) -> bytes:
+    """Up to three bytes changed, put in or taken out."""
+    changed = bytearray(data)
+    for _ in range(chance.randrange(1, 4)):
+        place = chance.randrange(len(changed) + 1)
+        changed[place : place + chance.randrange(2)] = bytes([chance.randrange(256)][: chance.randrange(2)])
+    return bytes(changed[:most])
+
+
+def test_engine_and_model_agree_on_what_the_fuzzer_begins_with_mangled() -> None:
+    chance, begun = random.Random(1), [seed for seed in seeds() if seed[0] == PACKETS]
+    for number in range(4000):
+        data = chance.choice(begun)
+        for _ in range(chance.randrange(1, 4)):
+            data = mutate(data, 4096, chance.getrandbits(31), partial(bent, chance))
+        if len(data) < 2 or data[0] != PACKETS:
+            continue
+        time, captured = SECOND, []
+        for step, frame in split(data):
+            time += step * step * 10_000_000
+            captured.append((time, frame, len(frame) + (step & 1) * 400, FUZZED_LINKS[data[1] % len(FUZZED_LINKS)]))
+        assert in_order(by_engine(captured)) == in_order(by_model(captured)), f"input {number}: {data.hex()}"

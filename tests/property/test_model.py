@@ -128,6 +128,12 @@ NUMBERED_AGAIN = [
 ]
 """An end is first numbered from 0, so that its start is a wrap below, and then anew by what the other acknowledges."""
 
+HALF_A_CIRCLE = [
+    (True, 1, 2**31, 0, 0, 0, 0),
+    (True, 1, 0, 0, 0, 1_000_000, 0),
+]
+"""What follows a packet is 2**31 away from the end before: Zeek takes that for the way back."""
+
 FLIPPED = [(False, 0, 0, 0, 0, 0, 0)] * 10
 
 
@@ -135,6 +141,7 @@ FLIPPED = [(False, 0, 0, 0, 0, 0, 0)] * 10
 @example(FLIPPED + BEFORE_THE_START, 2**32 - 8, 80)
 @example(SAME_32_BITS, 2**32 - 8, 5000)
 @example(NUMBERED_AGAIN, 0, 5000)
+@example(HALF_A_CIRCLE, 17, 5000)
 @settings(max_examples=500, deadline=None)
 @given(st.lists(SEGMENT, max_size=14), st.sampled_from([0, 1000, 2**32 - 8]), st.sampled_from([80, 5000]))
 def test_engine_and_model_agree_on_random_tcp(script: list[Any], base: int, port: int) -> None:

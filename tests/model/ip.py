@@ -81,6 +81,8 @@ class Chain:
     end: int
     ip_bytes: int
     before: int = 0
+    final: bytes | None = None
+    """Where the first of several routing headers sends it."""
 
     def walk(self, kind: int, at: int) -> Datagram | Fragment | None:
         """From the header at `at` on, which is one of `kind`."""
@@ -104,13 +106,13 @@ class Chain:
             if kind == OPTIONS:
                 self.source = _home(header[2:]) or self.source
             elif kind == ROUTING:
-                self.target = _final(header) or self.target
+                self.final = self.final or _final(header)
             kind, at = header[0], at + size
         return None if kind == MOBILITY else self._datagram(kind, at)
 
     def _datagram(self, kind: int, at: int) -> Datagram:
         body = _announced(self.packet, at, self.end, kind)
-        return Datagram(6, _text(self.source), _text(self.target), kind, self.ip_bytes, body)
+        return Datagram(6, _text(self.source), _text(self.final or self.target), kind, self.ip_bytes, body)
 
 
 def _text(address: bytes) -> str:

@@ -27,6 +27,14 @@ def ip(packet: bytes) -> bytes:
     return frames.ethernet(packet)
 
 
+def route(kind: int, eights: int, twice: bool = False) -> bytes:
+    """A frame with a routing header of this type, with so many times 8 bytes of addresses."""
+    last = bytes([17, eights, kind, 1]) + bytes(4 + 8 * eights)
+    first = bytes([43]) + last[1:]
+    segment = frames.udp("fd00::1", 4000, "fd00::2", 9999, b"x")[54:]
+    return ip(frames.ip("fd00::1", "fd00::2", 43, (first if twice else b"") + last + segment))
+
+
 def fragment(offset: int, data: bytes, more: bool = True, ident: int = 1, dont: bool = False) -> bytes:
     field = offset // 8 | (0x2000 if more else 0) | (0x4000 if dont else 0)
     return ip(frames.ip(CLIENT, SERVER, 17, data, fragment=field, ident=ident))
@@ -116,6 +124,11 @@ PACKETS: dict[str, Case] = {
         "IP",
         True,
     ),
+    "route of type 0": (route(0, 2), "routing0_hdr", None, True),
+    "route of type 0 of a wrong length": (route(0, 3), "odd_routing0_len", None, True),
+    "route of type 2 of a wrong length": (route(2, 4), "bad_routing2_len", None, True),
+    "route of another type": (route(4, 2), "unknown_routing_type", None, True),
+    "two routes": (route(2, 2, twice=True), "multiple_routing_headers", None, True),
     "no next header": (ip(frames.ip("fd00::1", "fd00::2", 59, b"")), "ipv6_no_next", "IP", True),
     "TCP of 10 bytes": (ip(frames.ip(CLIENT, SERVER, 6, bytes(10))), "truncated_header", "TCP", True),
     "UDP of 4 bytes": (ip(frames.ip(CLIENT, SERVER, 17, bytes(4))), "truncated_header", "UDP", True),
@@ -232,6 +245,11 @@ def test_a_length_that_contradicts_is_told() -> None:
     segment = struct.pack("!HHHH", 4000, 9999, 20, 0) + b"data"
     (row,) = logs([(SECOND, ip(frames.ip(CLIENT, SERVER, 17, segment)))])["weird"]
     assert (row["name"], row["addl"], row["source"]) == ("UDP_datagram_length_mismatch", "20 != 12", "UDP")
+
+
+def test_the_type_of_a_route_is_told_where_nobody_knows_it() -> None:
+    (row,) = logs([(SECOND, route(4, 2))])["weird"]
+    assert (row["name"], row["addl"], row["id.resp_h"]) == ("unknown_routing_type", "4", "fd00::2")
 
 
 def test_a_flood_of_oddities_stays_within_the_table() -> None:

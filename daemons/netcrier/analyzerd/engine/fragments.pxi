@@ -45,15 +45,15 @@ cdef int fragment_oddities(
 ) noexcept nogil:
     cdef bint more = field & 0x2000
     if d.protocol != protocol or (d.header and d.header != header):
-        odd_fragment(self, FRAGMENT_PROTOCOL, p)
+        odd_apart(self, FRAGMENT_PROTOCOL, p)
     if field & 0x4000:
-        odd_fragment(self, FRAGMENT_DF, p)
+        odd_apart(self, FRAGMENT_DF, p)
     if more and header + size + (8 if p.version == 6 else 0) < FRAGMENT_LEAST:
-        odd_fragment(self, FRAGMENT_SMALL, p)
+        odd_apart(self, FRAGMENT_SMALL, p)
     if upper > FRAGMENT_MOST:
-        odd_fragment(self, FRAGMENT_LARGE, p)
+        odd_apart(self, FRAGMENT_LARGE, p)
     if d.total and (upper > d.total if more else upper != d.total):
-        odd_fragment(self, FRAGMENT_SIZE, p)
+        odd_apart(self, FRAGMENT_SIZE, p)
     return 0
 
 cdef inline void give_up(Kernel self, const Datagram* d) noexcept nogil:
@@ -115,7 +115,7 @@ cdef bint fill(
             self.store[base + here + n] = self.octets[body + here - offset + n]
         here = upto
     if overlap:
-        odd_fragment(self, FRAGMENT_CHANGED if changed else FRAGMENT_OVERLAP, p)
+        odd_apart(self, FRAGMENT_CHANGED if changed else FRAGMENT_OVERLAP, p)
     first = 0
     while first < d.parts and d.end[first] < offset:
         first += 1

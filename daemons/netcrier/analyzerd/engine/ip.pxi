@@ -70,6 +70,7 @@ cdef int chain(Decoder self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int
     cdef Py_ssize_t size
     cdef int layer
     cdef uint32_t fragment
+    cdef bint routed = False
     for layer in range(LAYERS):
         if kind == 0 or kind == ROUTING or kind == DESTINATION or kind == AH:
             if end - here < 8 or self.limit - here < 8:
@@ -80,7 +81,9 @@ cdef int chain(Decoder self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int
             if kind == DESTINATION:
                 home_address(self, here + 2, here + size, p)
             elif kind == ROUTING:
-                last_address(self, here, size, p)
+                if self.scouting:
+                    return leave(self)
+                routed = last_address(<Kernel>self, here, size, routed, p)
             kind = self.octets[here]
             here += size
         elif kind == FRAGMENT:
@@ -109,13 +112,26 @@ cdef int chain(Decoder self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int
         return NOT_IP
     return transport(self, here, end, p)
 
-cdef int last_address(Decoder self, Py_ssize_t at, Py_ssize_t size, Packet* p) except -1 nogil:
-    """Where the packet goes in the end: of type 0 the last of the list (RFC 2460), of type 2 a mobile node's own (RFC 6275)."""
+cdef bint last_address(Kernel self, Py_ssize_t at, Py_ssize_t size, bint routed, Packet* p) except? False nogil:
+    """Where the packet goes in the end: of type 0 the last of the list (RFC 2460), of type 2 a mobile node's own
+    (RFC 6275). Whether that is known; what an earlier header said (`routed`) stays."""
     cdef int kind = self.octets[at + 2]
-    if self.octets[at + 3] and ((kind == 0 and size >= 24 and size & 15 == 8) or (kind == 2 and size == 24)):
-        p.dst_hi = eight(self, at + size - 16)
-        p.dst_lo = eight(self, at + size - 8)
-    return 0
+    cdef bint going = self.octets[at + 3]
+    if routed:
+        odd_apart(self, TWICE_ROUTED, p)
+        return True
+    if kind == 0 and going and size >= 24 and size & 15 != 8:
+        odd_apart(self, ROUTE_LENGTH, p)
+    elif kind == 2 and going and size != 24:
+        odd_apart(self, ROUTE2_LENGTH, p)
+    elif (kind == 0 and going and size >= 24) or (kind == 2 and going):
+        p.dst_hi, p.dst_lo = eight(self, at + size - 16), eight(self, at + size - 8)
+        routed = True
+    if kind == 0:
+        odd_apart(self, ROUTE_HEADER, p)
+    elif kind != 2:
+        odd_apart_with(self, ROUTE_TYPE, p, b"", kind)
+    return routed
 
 cdef int home_address(Decoder self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
     """A mobile node's own address (RFC 6275), among destination options: it is the source that the ends mean."""

@@ -92,11 +92,16 @@ cdef int odd_packet_with(
 cdef inline int odd_packet(Decoder self, int which, const Packet* p) noexcept nogil:
     return leave(self) if self.scouting else odd_packet_with(<Kernel>self, which, p, NULL, 0)
 
-cdef int odd_fragment(Kernel self, int which, const Packet* p) noexcept nogil:
-    """As `odd_packet`; Zeek does not say of fragments that they are in a tunnel."""
+cdef int odd_apart_with(
+    Kernel self, int which, const Packet* p, const char* before_number, int64_t number
+) noexcept nogil:
+    """As `odd_packet_with`, of fragments and routes: Zeek does not say of them that they are in a tunnel."""
     if unsaid(self, which, p.src_hi, p.src_lo, p.dst_hi, p.dst_lo, 0):
-        odd_line(self, which, 0, p, NULL, False, NULL, 0, NULL, 0)
+        odd_line(self, which, 0, p, NULL, False, before_number, number, NULL, 0)
     return BROKEN
+
+cdef inline int odd_apart(Kernel self, int which, const Packet* p) noexcept nogil:
+    return odd_apart_with(self, which, p, NULL, 0)
 
 cdef int odd_with(
     Kernel self, int which, Conversation* c, const char* before_number, int64_t number, const char* between, int64_t second

@@ -9,7 +9,7 @@ from netcrier.core.pacing import Budget
 from netcrier.core.roster import Roster
 from netcrier.core.tenure import Rival
 from netcrier.errors import DecodeError
-from netcrier.ids import MasterId
+from netcrier.ids import MasterId, NodeId
 from netcrier.wire.beacon import decode_beacon, verify_beacon
 from netcrier.wire.envelope import Verifier
 from netcrier.wire.header import up_key
@@ -47,8 +47,8 @@ class Audit:
         address = (listed[0], beacon.port) if handed_on else got.source
         return Rival(address, beacon.term, beacon.boot, beacon.counter, beacon.epoch, got.now), beacon.asking
 
-    def tally(self, got: Received) -> Tally:
-        """What a node tells. DecodeError where it is not for this run, or the node is not known."""
+    def tally(self, got: Received) -> tuple[NodeId, Tally]:
+        """A node, and what it tells. DecodeError where it is not for this run, or the node is not known."""
         if not self._tallies.spend(got.now):
             raise DecodeError("too many strangers")
         identity, boot, public = read_teller(got.data)
@@ -57,6 +57,5 @@ class Audit:
             raise DecodeError("unknown node")
         me = self._me
         shared = node.shared if node else me.agreement.agree(public)
-        return open_tally(
-            got.data, up_key(shared, Kind.TALLY, me.group, self._master, (me.term, me.boot, boot), identity)
-        )
+        key = up_key(shared, Kind.TALLY, me.group, self._master, (me.term, me.boot, boot), identity)
+        return identity, open_tally(got.data, key)

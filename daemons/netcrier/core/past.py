@@ -9,6 +9,7 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 
 from netcrier.core.outbox import OutLane
 from netcrier.core.roster import Node
@@ -62,6 +63,7 @@ class Past:
                 yield Turn(head(), lane, term, out.highest, known, self._following(term, lane), part)
 
     def _following(self, term: int, lane: int) -> int:
-        """The next term in which this lane has something."""
-        later = (old for old, its in self._lanes if its == lane and old > term and self._lanes[old, its].highest)
-        return min(later, default=self._term)
+        """The next term in which this lane has something, here or at nodes."""
+        numbers = ((at, out.highest) for at, out in self._lanes.items())
+        later = (old for (old, its), number in chain(numbers, self._unknown.items()) if its == lane and number)
+        return min((old for old in later if term < old < self._term), default=self._term)

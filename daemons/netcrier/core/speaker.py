@@ -414,7 +414,7 @@ class Speaker:
         self._settle(settled)
 
     def _on_tally(self, got: Received) -> None:
-        self.tenure.tally(self._audit.tally(got))
+        self.tenure.tally(*self._audit.tally(got))
 
     # How it decides
 

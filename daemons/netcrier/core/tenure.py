@@ -14,6 +14,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from math import inf
 from typing import Final
 
@@ -22,7 +23,8 @@ import msgspec
 from netcrier.core.events import Address
 from netcrier.core.standing import Standing, StandingChanged
 from netcrier.errors import UsageError
-from netcrier.wire.limits import TERM_CLAIM_MAX
+from netcrier.ids import NodeId
+from netcrier.wire.limits import TELLERS_MAX, TERM_CLAIM_MAX
 from netcrier.wire.tally import Tally
 
 LISTEN_FOR: Final = 3.0
@@ -53,10 +55,10 @@ class Tenure:
     ) -> None:
         self.standing = Standing.LISTENING if listen or recovering else Standing.SPEAKING
         self.rival: Rival | None = None
-        self.received: dict[tuple[int, int], int] = {}
-        """(term, lane) to the highest number that a node has."""
         self.told = 0
         """Answers of nodes."""
+        self._lanes: dict[NodeId, tuple[tuple[int, int, int], ...]] = {}
+        """By node: (lane, term, received), as it has told last."""
         self._me = (term, boot)
         self._highest = highest
         self._recovering = recovering
@@ -96,11 +98,14 @@ class Tenure:
     @property
     def unknown(self) -> list[tuple[int, int, int]]:
         """(term, lane, number) up to which nodes have messages that this store does not have."""
-        term = self._me[0]
-        known = {(term, lane): highest for lane, highest in self._highest.items()}
-        return sorted(
-            (*at, received) for at, received in self.received.items() if at[0] >= term and received > known.get(at, 0)
-        )
+        first = self._me[0]
+        known = {(first, lane): highest for lane, highest in self._highest.items()}
+        found: dict[tuple[int, int], int] = {}
+        for lane, term, received in chain.from_iterable(self._lanes.values()):
+            at = (term, lane)
+            if term >= first and received > max(known.get(at, 0), found.get(at, 0)):
+                found[at] = received
+        return sorted((*at, received) for at, received in found.items())
 
     @property
     def timer(self) -> float:
@@ -138,14 +143,13 @@ class Tenure:
             self.rival = rival
         return False, None
 
-    def tally(self, tally: Tally) -> None:
+    def tally(self, node: NodeId, tally: Tally) -> None:
         """What a node tells, while listening or silent."""
         self.told += 1
         self._claimed = max(self._claimed, (tally.term, tally.boot))
         self._epoch = max(self._epoch, tally.epoch) if self._recovering else self._epoch
-        for lane, term, received in tally.lanes:
-            if received > self.received.get((term, lane), 0):
-                self.received[term, lane] = received
+        if node in self._lanes or len(self._lanes) < TELLERS_MAX:
+            self._lanes[node] = tally.lanes
 
     @property
     def _listening(self) -> bool:

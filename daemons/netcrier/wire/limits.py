@@ -166,6 +166,9 @@ ANSWER_PARTS_MAX: Final = 16
 TALLIES_PER_SECOND: Final = 200
 """Answers of nodes that a listening master opens a second, at half a millisecond each. The rest is not heard."""
 
+TELLERS_MAX: Final = 16384
+"""Nodes of which a master keeps what they have told it of lanes: more than a group has. Others are not kept."""
+
 TERM_CLAIM_MAX: Final = 1000
 """Terms by which what nodes claim can raise the next one: so no node can use the terms up. Beyond, the claim is cut."""
 

@@ -76,3 +76,13 @@ def test_nodes_that_stand_in_one_term_share_their_answers() -> None:
     entries = [past.reported(node(index), report(1, (0, 1, 1))) for index in range(HEARD_MAX + 1)]
     turns = list(past.turns([entry for entry in entries if entry], lambda: HEAD))
     assert [len(turn.stands) for turn in turns] == [HEARD_MAX, 1]
+
+
+def test_a_term_of_which_only_nodes_know_is_not_left_out() -> None:
+    past = Past(5, {1: [lane(0, 3)], 4: [lane(0, 1)]}, [(3, 0, 12), (2, 1, 7), (9, 1, 7), (2, 0, 0)])
+    entry = past.reported(node(1), report(1, (0, 1, 3), (1, 3, 0)))
+    assert entry
+    assert [(turn.lane, turn.following) for turn in past.turns([entry], lambda: HEAD)] == [(0, 3), (1, 5)]
+    entry = past.reported(node(1), report(2, (0, 3, 0)))
+    assert entry
+    assert [(turn.known, turn.following) for turn in past.turns([entry], lambda: HEAD)] == [(12, 4)]

@@ -304,6 +304,30 @@ def test_what_the_store_of_the_new_term_lacks_is_a_gap_to_who_lacks_it_and_stays
     assert net.master.refused["number not in this store"] == net.master.refused["chain mismatch"] == 0
 
 
+def test_a_term_that_the_store_lacks_altogether_is_a_gap_to_who_was_away_for_all_of_it() -> None:
+    net = enrolled(3, seed=416)
+    first = net.broadcast(b"first").id
+    net.run(1)
+    away = net.nodes.pop()
+    new_term(net, 2)
+    net.run(1)
+    lost = [net.broadcast(b"%d" % number).id for number in range(2)]
+    net.run(1)
+    del net.master.deliveries._all[lost[0]], net.master.deliveries._all[lost[1]]
+    net.unknown = [(2, 0, 2)]
+    net.lanes = [OutLane(lane) for lane in LANES]  # a copy from before the second term takes over
+    new_term(net, 3)
+    del net.past[2]
+    net.start_master()
+    net.run(1)
+    new = net.broadcast(b"new").id
+    net.nodes.append(away)
+    net.run(10, until=lambda: away.log[-1:] == [new])
+    assert away.log == [first, new]
+    assert away.passed == [Passed(lost[0], 2, Told.GAP)]
+    assert all((node.log, node.passed) == ([first, *lost, new], []) for node in net.nodes[:2])
+
+
 def test_a_node_that_has_more_than_the_copy_has_its_word_taken_up_to_where_that_ends() -> None:
     net = enrolled(2, seed=413)
     net.lose = lambda _data, up: up  # no receipt ever comes

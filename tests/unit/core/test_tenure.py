@@ -6,10 +6,12 @@ import pytest
 from netcrier.core.standing import Standing, StandingChanged
 from netcrier.core.tenure import ANSWER_EVERY, ASK_EVERY, LISTEN_FOR, Rival, Tenure
 from netcrier.errors import UsageError
-from netcrier.wire.limits import TERM_CLAIM_MAX
+from netcrier.ids import NodeId
+from netcrier.wire.limits import LANES_MAX, TELLERS_MAX, TERM_CLAIM_MAX
 from netcrier.wire.tally import Tally
 
 LANES = {0: 10, 1: 0}
+NODE = NodeId(bytes(16))
 
 
 def rival(term: int, boot: int, counter: int = 5, epoch: int = 1, at: float = 1.0) -> Rival:
@@ -41,7 +43,7 @@ def test_it_asks_while_it_listens_and_then_speaks_where_nobody_contradicts() -> 
     assert asked == [0.0, ASK_EVERY, 2 * ASK_EVERY]
     with pytest.raises(UsageError, match="it listens for others"):
         tenure.require()
-    tenure.tally(told(1, 3, (0, 1, 10)))
+    tenure.tally(NODE, told(1, 3, (0, 1, 10)))
     assert tenure.due(LISTEN_FOR) == (False, StandingChanged(Standing.SPEAKING, ""))
 
 
@@ -56,7 +58,7 @@ def test_it_asks_while_it_listens_and_then_speaks_where_nobody_contradicts() -> 
 )
 def test_a_store_that_is_older_than_what_nodes_know_stays_silent(tally: Tally, said: str) -> None:
     tenure = Tenure(1, 4, LANES, listen=True)
-    tenure.tally(tally)
+    tenure.tally(NODE, tally)
     assert listened(tenure).standing is Standing.STANDBY
     with pytest.raises(UsageError, match=said):
         tenure.require()
@@ -102,7 +104,7 @@ def test_who_speaks_answers_questions_at_a_bounded_rate() -> None:
 
 def test_what_nodes_claim_silences_nobody_who_speaks() -> None:
     tenure = Tenure(1, 4, LANES)
-    tenure.tally(told(9, 9, (0, 9, 99)))
+    tenure.tally(NODE, told(9, 9, (0, 9, 99)))
     assert tenure.speaking
     assert tenure.unknown == [(9, 0, 99)]
 
@@ -110,7 +112,7 @@ def test_what_nodes_claim_silences_nobody_who_speaks() -> None:
 def test_the_next_term_is_above_all_that_was_heard() -> None:
     tenure = Tenure(2, 4, LANES, listen=True)
     assert tenure.next_term == 3
-    tenure.tally(told(5, 1))
+    tenure.tally(NODE, told(5, 1))
     assert tenure.next_term == 6
     tenure.beacon(rival(7, 1, epoch=8), 0, asking=False)
     assert (tenure.next_term, tenure.highest_epoch) == (8, 8)
@@ -118,15 +120,26 @@ def test_the_next_term_is_above_all_that_was_heard() -> None:
 
 def test_what_nodes_claim_cannot_use_the_terms_up() -> None:
     tenure = Tenure(2, 4, LANES, listen=True)
-    tenure.tally(told(2**32 - 1, 1))
+    tenure.tally(NODE, told(2**32 - 1, 1))
     assert tenure.next_term == 2 + TERM_CLAIM_MAX + 1
 
 
 def test_a_recovered_store_begins_a_term_unless_another_speaks() -> None:
     tenure = Tenure(1, 1, {}, recovering=True)
-    tenure.tally(told(3, 9, (0, 3, 40), (0, 3, 38)))
+    tenure.tally(NODE, told(3, 9, (0, 3, 40), (1, 3, 0)))
+    tenure.tally(NodeId(b"another".ljust(16)), told(3, 9, (0, 3, 38)))
     assert listened(tenure).new_term
     assert (tenure.next_term, tenure.unknown) == (4, [(3, 0, 40)])
     other = Tenure(1, 1, {}, recovering=True)
     other.beacon(rival(3, 9), 0, asking=False)
     assert listened(other).standing is Standing.STANDBY
+
+
+def test_a_node_is_remembered_by_its_newest_word_and_so_many_are_and_no_more() -> None:
+    tenure = Tenure(1, 4, LANES, listen=True)
+    for term in range(1, 1000):
+        tenure.tally(NODE, told(1, 3, *((lane, term, 99) for lane in range(LANES_MAX))))
+    assert tenure.unknown == [(999, lane, 99) for lane in range(LANES_MAX)]
+    for number in range(TELLERS_MAX + 10):
+        tenure.tally(NodeId(number.to_bytes(16)), told(1, 3, (0, 1, 11 + number)))
+    assert tenure.unknown == [(1, 0, 11 + TELLERS_MAX - 1)]

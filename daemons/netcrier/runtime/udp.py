@@ -230,33 +230,40 @@ class Pump:
     def _look(self) -> None:
         """A timer is due: what has gathered is read before the machine decides."""
         self._timer = None
-        for one, resumption in list(self._resumptions.items()):
-            resumption.cancel()
-            self._resume(one)
+        for one in tuple(self._resumptions):
+            self._read_on(one)
         self.flush()
 
     def close(self) -> None:
         """Stop; the port stays open."""
-        for resumption in self._resumptions.values():
-            resumption.cancel()
+        while self._resumptions:
+            self._resumptions.popitem()[1].cancel()
         for one in self._port.sockets:
             self._loop.remove_reader(one)
         if self._timer:
             self._timer.cancel()
 
     def _readable(self, one: socket.socket) -> None:
+        self._read(one)
+        self.flush()
+
+    def _read(self, one: socket.socket) -> None:
+        """Feed what is there; after it the socket may rest."""
         before = self.received
         for data, source, arrived_us in self._port.receive(one):
             self.received += 1
             self._machine.receive(Received(data, source, self._loop.time(), arrived_us))
-        self.flush()
         pause = self._pause()
         if pause and self.received - before < _DRAIN_MOST:
             self._loop.remove_reader(one)
             self._resumptions[one] = self._loop.call_later(pause, self._resume, one)
 
-    def _resume(self, one: socket.socket) -> None:
-        """Read what has gathered, and go on when something comes."""
-        del self._resumptions[one]
+    def _read_on(self, one: socket.socket) -> None:
+        """Read what has gathered; from now on what comes wakes this program."""
+        self._resumptions.pop(one).cancel()
         self._loop.add_reader(one, self._readable, one)
-        self._readable(one)
+        self._read(one)
+
+    def _resume(self, one: socket.socket) -> None:
+        self._read_on(one)
+        self.flush()

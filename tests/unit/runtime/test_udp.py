@@ -6,6 +6,7 @@ import asyncio
 import select
 import socket
 import struct
+from collections.abc import Callable
 
 import pytest
 from netcrier.core.events import Datagram, Received
@@ -102,22 +103,47 @@ class Machine:
         return []
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
 def test_what_gathers_in_a_pause_is_read_before_a_timer_is_handled() -> None:
     async def told() -> list[bytes]:
         number = free_port()
         port, machine = UdpPort(number, "noded"), Machine()
         pump = Pump(machine, port, lambda _audience: (), lambda: None, lambda: 60.0)
         try:
-            port.send(b"first", ("127.0.0.1", number))
-            while not machine.told:
-                await asyncio.sleep(0.001)
-            port.send(b"second", ("127.0.0.1", number))
-            async with asyncio.timeout(10):
-                while b"timer" not in machine.told:
-                    await asyncio.sleep(0.001)
+            for host in ("127.0.0.1", "::1"):
+                port.send(b"first", (host, number))
+            await until(lambda: len(machine.told) == 2)
+            for host in ("127.0.0.1", "::1"):
+                port.send(b"second", (host, number))
+            await until(lambda: b"timer" in machine.told)
             return machine.told
         finally:
             pump.close()
             port.close()
 
-    assert asyncio.run(told()) == [b"first", b"second", b"timer"]
+    assert asyncio.run(told()) == [b"first"] * 2 + [b"second"] * 2 + [b"timer"]
+
+
+def test_a_pump_that_is_closed_in_a_pause_reads_no_more() -> None:
+    """A commit that ends after it still flushes."""
+
+    async def faults() -> list[object]:
+        number, found = free_port(), list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: found.append(context))
+        port, machine = UdpPort(number, "noded"), Machine()
+        pump = Pump(machine, port, lambda _audience: (), lambda: None, lambda: 60.0)
+        port.send(b"first", ("127.0.0.1", number))
+        await until(lambda: bool(machine.told))
+        pump.close()
+        port.close()
+        machine.timer = asyncio.get_running_loop().time() + 0.01
+        pump.flush()
+        await until(lambda: b"timer" in machine.told or bool(found))
+        return found
+
+    assert asyncio.run(faults()) == []

@@ -63,10 +63,10 @@ class Hearing:
         self.pin, self._verifier = pin, Verifier(pin.signing_key)
         return other
 
-    def anew(self, group_name: str) -> None:
-        """Nothing is known of the group."""
-        self.membership = Membership(group_name=group_name)
-        self.epochs = Epochs()
+    def anew(self, membership: Membership, group_name: str) -> None:
+        """Another group, of which this is known."""
+        self.membership = replace(membership, group_name=group_name or membership.group_name)
+        self.epochs = Epochs(membership.keys)
         self._counters = CounterWindow()
 
     def stranger(self, now: float) -> None:

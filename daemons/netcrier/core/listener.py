@@ -76,6 +76,7 @@ from netcrier.wire.solicit import decode_solicit
 from netcrier.wire.turn import decode_turn
 
 _REPORTS_BEFORE_HELLO: Final = 4
+_STRANGER: Final = Membership()
 _REPEATED: Final = frozenset({"replayed", "duplicate"})
 
 
@@ -104,23 +105,12 @@ class Listener:
         self.heard_at: float | None = None
         self._chance, self._parity = chance, parity
         self._hearing = Hearing(membership)
-        self._intake = Intake(lanes, chance, parity)
         self._upward = Upward(me.key, me.boot, self._hearing)
-        self._asking = Asking(self._intake, self._upward, chance)
-        self._reporter = Reporter(self.inbox.lanes, chance, logged)
         self._copies = Copies()
         self._gathering = Gathering()
-        self._ahead: dict[int, int] = {}
-        """By lane: the highest number of the master's term, where the lane is not in it yet."""
-        self._waits = 0
-        """Reports of an earlier term that no turn has answered."""
         self._events: deque[NodeEvent] = deque()
         self._joining = Joining(me, self._hearing, self._upward, chance, entropy)
-        self._answers = Answers(self.id)
-        self._judge = Judge(me.name, me.tags, membership.told)
-        self._outcomes = Outcomes(untold, chance)
-        for lane in self.inbox.lanes:
-            self._settled(self._outcomes.turned(lane.lane, lane.term, 0.0))
+        self._go_on(lanes, untold, logged)
         self._telling = Telling(me.key, me.boot, chance)
         self._window = receipt_window(1)
         if pin:
@@ -182,14 +172,21 @@ class Listener:
         """Messages that the master has sent and that lack here."""
         return self._asking.behind
 
-    def join(self, pin: Pin, now: float) -> None:
-        """Trust another master (a token was given): keys and lanes begin anew unless it is the same group."""
+    def join(
+        self,
+        pin: Pin,
+        now: float,
+        membership: Membership = _STRANGER,
+        lanes: Iterable[Lane] = (),
+        untold: Iterable[Untold] = (),
+        *,
+        logged: bool = True,
+    ) -> None:
+        """Trust another master (a token was given). Of another group all goes on as the node has left it, if it was
+        there before; where the group is the same, the rest is not looked at."""
         if self._hearing.trust(pin):
-            self._hearing.anew(pin.group_name)
-            self._intake = Intake((), self._chance, self._parity)
-            self._asking = Asking(self._intake, self._upward, self._chance)
-            self._reporter.forget()
-            self._judge = Judge(self.me.name, self.me.tags, ())
+            self._hearing.anew(membership, pin.group_name)
+            self._go_on(lanes, untold, logged)
         self._joining.anew(now)
 
     def receive(self, got: Received) -> None:
@@ -436,6 +433,21 @@ class Listener:
             self._answers.answer(identity, 0, b"", 0, got.now)
 
     # How it decides
+
+    def _go_on(self, lanes: Iterable[Lane], untold: Iterable[Untold], logged: bool) -> None:
+        """With a master, from where the journal has it."""
+        self._intake = Intake(lanes, self._chance, self._parity)
+        self._asking = Asking(self._intake, self._upward, self._chance)
+        self._reporter = Reporter(self.inbox.lanes, self._chance, logged)
+        self._answers = Answers(self.id)
+        self._judge = Judge(self.me.name, self.me.tags, self.membership.told)
+        self._outcomes = Outcomes(untold, self._chance)
+        self._ahead: dict[int, int] = {}
+        """By lane: the highest number of the master's term, where the lane is not in it yet."""
+        self._waits = 0
+        """Reports of an earlier term that no turn has answered."""
+        for lane in self.inbox.lanes:
+            self._settled(self._outcomes.turned(lane.lane, lane.term, 0.0))
 
     def _meant(self, selector: str) -> bool:
         """Whether this node's name and tags match; DecodeError where the selector is none."""

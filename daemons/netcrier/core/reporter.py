@@ -57,10 +57,6 @@ class Reporter:
         """A lane starts here."""
         self._delivered[lane.lane] = (lane.term, lane.mark)
 
-    def forget(self) -> None:
-        """Another group: no lane has begun."""
-        self._delivered = {}
-
     def delivered(self, message: MessageId) -> bool:
         """Everything of the lane up to this message is in the log; False where that was known, or the term is over."""
         term, sequence = self._delivered.get(message.lane, (message.term, -1))

@@ -33,7 +33,7 @@ from netcrier.core.events import (
 )
 from netcrier.core.greeting import Self
 from netcrier.core.hearing import Membership
-from netcrier.core.inbox import Batch
+from netcrier.core.inbox import Batch, Lane
 from netcrier.core.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import parity
@@ -126,9 +126,10 @@ class App:
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
         self.log_full = self._json_log.full
+        known, lanes, untold = self._kept_of(master)
         self.listener = Listener(
-            me, pin, self.journal.membership(master), self.journal.lanes(master), random.random, secrets.token_bytes,
-            self.journal.untold(master), parity(), logged=self.journal.logged == self.journal.newest,
+            me, pin, known, lanes, random.random, secrets.token_bytes, untold, parity(),
+            logged=self.journal.logged == self.journal.newest,
         )  # fmt: skip
         self.last = next(iter(self.journal.last(1)), None)
         self.hearing = membership.Membership(self.port)
@@ -175,16 +176,22 @@ class App:
 
     async def join(self, pin: Pin) -> bool:
         """Follow the token's master; True where it is another than before."""
-        await self._committed()
         before = self.listener.pin
         changed = before is None or before.signing_key != pin.signing_key
         await self.writer.run(identity.keep_pin, self._identity_path, self.identity, pin)
-        self.listener.join(pin, asyncio.get_running_loop().time())
+        kept = await self.writer.run(self._kept_of, master_id(pin.signing_key))
+        await self._committed()  # nothing is awaited from here on: what is in flight is of the master before
+        logged = self.journal.logged == self.journal.newest
+        self.listener.join(pin, asyncio.get_running_loop().time(), *kept, logged=logged)
         self._hear()
         self._pump.flush()
         return changed
 
     # How it works
+
+    def _kept_of(self, master: MasterId) -> tuple[Membership, tuple[Lane, ...], list[Untold]]:
+        """What the journal has of this master, but for messages."""
+        return self.journal.membership(master), self.journal.lanes(master), self.journal.untold(master)
 
     def _hear(self) -> None:
         """Be in the multicast groups of the master, or where it is not known yet in that where all masters meet."""

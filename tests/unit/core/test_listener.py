@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from netcrier.core.delivery import State
 from netcrier.core.events import Received
 from netcrier.core.greeting import Self
 from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Lane
 from netcrier.core.listener import Listener
+from netcrier.core.outcomes import Untold
 from netcrier.core.pacing import receipt_slot
 from netcrier.ids import GroupId
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.envelope import AgreementKey, Digest, SealKey, Signer
 from netcrier.wire.limits import DATAGRAM_MAX, HELD_MAX, STRANGERS_PER_SECOND
+from netcrier.wire.report import Outcome, Told
 
 from tests.network import GROUP, MASTER, Network
 
@@ -129,3 +132,33 @@ def test_the_slot_of_a_receipt_counts_from_the_arrival_of_the_message(waited_us:
     listener.committed(batch, net.now, net.now_us + waited_us)
     slot = receipt_slot(listener.id, composed.id.sequence, 0.002)
     assert listener._reporter.timer == pytest.approx(net.now + (slot if late else 0.0))
+
+
+def test_a_node_that_joins_another_group_tells_it_nothing_of_the_former_and_comes_back_where_it_was() -> None:
+    here, there = enrolled(), Network(1, seed=45, group=GroupId(b"another!"))
+    there.run(5, until=lambda: there.nodes[0].listener.enrolled)
+    node, listener = here.nodes[0], here.nodes[0].listener
+    sent = [here.broadcast(b"%d" % number).id for number in range(2)]
+    here.run(1)
+    pin, kept = listener.pin, (listener.membership, listener.inbox.lanes)
+    assert pin
+    refused = Untold(1, Outcome(0, 1, Told.REFUSED, 1))
+    listener.tell([refused], here.now)
+
+    other = there.nodes[0].listener.pin
+    assert other
+    node.journal, node.log, there.nodes, there.now = {}, [], [node], here.now
+    listener.join(other, there.now)
+    there.run(5, until=lambda: node.listener.enrolled)
+    there.run(1)
+    new = there.broadcast(b"there").id
+    there.run(15)
+    assert node.log == [new]
+    assert {receipt.state for receipt in there.receipts} == {State.DELIVERED}
+
+    node.journal, node.log, node.untold, here.now = {}, [], {refused: None}, there.now
+    listener.join(pin, here.now, *kept, [refused])
+    sent.append(here.broadcast(b"back").id)
+    here.run(15)
+    assert (node.log, node.untold) == (sent[2:], {})
+    assert here.receipts[-1].message == sent[2]

@@ -442,8 +442,8 @@ class Listener:
         self._answers = Answers(self.id)
         self._judge = Judge(self.me.name, self.me.tags, self.membership.told)
         self._outcomes = Outcomes(untold, self._chance)
-        self._ahead: dict[int, int] = {}
-        """By lane: the highest number of the master's term, where the lane is not in it yet."""
+        self._ahead: dict[tuple[int, int], int] = {}
+        """By term and lane: the highest number that the master has sent, where the lane is not in that term yet."""
         self._waits = 0
         """Reports of an earlier term that no turn has answered."""
         for lane in self.inbox.lanes:
@@ -490,7 +490,7 @@ class Listener:
         self._reporter.begin(lane)
         self._asking.forget(lane.lane)
         self._settled(self._outcomes.turned(lane.lane, lane.term, now))
-        self._known(lane.lane, self.membership.term, self._ahead.get(lane.lane, 0), now)
+        self._asking.known(lane.lane, self._ahead.get((lane.term, lane.lane), 0), now)
 
     def _known(self, lane: int, term: int, highest: int, now: float) -> None:
         """The master has sent numbers of the term up to `highest`."""
@@ -498,7 +498,7 @@ class Listener:
         if here == term:
             self._asking.known(lane, highest, now)
         else:
-            self._ahead[lane] = max(highest, self._ahead.get(lane, 0))
+            self._ahead[term, lane] = max(highest, self._ahead.get((term, lane), 0))
 
     def _settled(self, outcomes: Sequence[Untold]) -> None:
         """These may leave the journal."""

@@ -358,6 +358,26 @@ def test_a_node_that_starts_again_in_the_old_term_still_gets_it_all() -> None:
     assert away.log == sent
 
 
+def test_the_numbers_of_a_term_that_was_passed_over_are_not_asked_for_in_the_next() -> None:
+    net = enrolled(1, seed=417)
+    node = net.nodes[0]
+    net.lose = lambda data, up: not up and read_front(data).kind is Kind.TURN
+    new_term(net, 2)
+    for number in range(3):
+        net.broadcast(b"%d" % number)
+    net.run(0.2)
+    net.lanes = [OutLane(lane) for lane in LANES]  # a copy from before takes over, and its welcome is heard first
+    net.lose = lambda data, up: not up and read_front(data).kind is not Kind.WELCOME
+    new_term(net, 3)
+    net.run(10, until=lambda: node.listener.membership.term == 3)
+    net.lose = lambda _data, _up: False
+    net.run(5, until=lambda: terms_of(node) == [3, 3])
+    before = len(net.risen)
+    net.run(3)
+    assert node.listener.behind == 0
+    assert Kind.REQUEST not in {read_front(data).kind for data in net.risen[before:]}
+
+
 def test_no_turn_is_said_before_the_receipts_of_the_old_term_are_committed() -> None:
     net = enrolled(1, seed=415)
     node = net.nodes[0]

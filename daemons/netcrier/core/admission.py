@@ -177,6 +177,9 @@ class Admission:
         index = known.row.index if known else self._roster.next_index(self._unsettled.values())
         starts = tuple(self._start(index, lane, term) for lane in lanes)
         if known:
+            has = {lane for lane, _, _ in hello.lanes}  # there it goes on, and its old start stands
+            starts = tuple(start for start in starts if start[0] not in has)
+            starts += tuple(start for start in known.row.starts if start[0] in has)
             return replace(known.row, name=hello.name, tags=hello.tags, starts=starts)
         return NodeRow(
             index, identity, public, hello.name, hello.machine, hello.tags,

@@ -131,6 +131,10 @@ class NodeRow(msgspec.Struct, frozen=True):
     joined_us: int = 0
     """When it was first let in."""
 
+    def start_of(self, term: int, lane: int) -> int:
+        """The number behind which the node began this lane without a journal; 0 where it began with the term."""
+        return next((start for at, its, start in self.starts if (at, its) == (lane, term)), 0)
+
 
 class Enrolling(msgspec.Struct, frozen=True):
     """A node may join: commit the row (and the token's use), then `Speaker.admit` sends the welcome."""

@@ -48,13 +48,13 @@ class Teller(msgspec.Struct, frozen=True):
                 yield from self._outcome(term, node.row.index, outcome, lane, now)
 
     def marks(self, node: Node, report: LaneReport, lane: OutLane, bound: int | None, now: float) -> Iterator[Receipt]:
-        """Of all up to the marks, from where the last report ended."""
+        """Of all up to the marks, from where the last report ended, or where the node began without a journal."""
         index, beyond = node.row.index, report.received if bound is None else min(report.received, bound)
         for sequence, digest in report.extras:
             if lane.digest_at(sequence) == digest and (bound is None or sequence <= bound):
                 yield from self._moved(report.term, lane.lane, sequence, index, State.RECEIVED, now)
         place = (report.term, lane.lane)
-        known = max(node.settled.get(place, 0), lane.lowest - 1)
+        known = max(node.settled.get(place, 0), lane.lowest - 1, node.row.start_of(*place))
         for sequence in range(known + 1, beyond + 1):
             state = State.DELIVERED if sequence <= report.delivered else State.RECEIVED
             yield from self._moved(*place, sequence, index, state, now)

@@ -318,6 +318,8 @@ class App:
 
     def _logged(self, written: list[Entry]) -> None:
         self.log_full = self._json_log.full
+        if self._message_log.fault:
+            self._store_failed(StoreError(self._message_log.fault))
         now = asyncio.get_running_loop().time()
         for entry in written:
             self.last = entry

@@ -143,15 +143,18 @@ class MessageLog:
 
     def __init__(self, log: JsonLog, journal: Journal, clock: Clock) -> None:
         self._log, self._journal, self._clock = log, journal, clock
+        self.fault = ""
+        """Why the journal could not be read the last time."""
         self._before = journal.newest
         self._on_disk = log.path is not None
         journal.logged = max(journal.logged, last_number(log))
 
     def catch_up(self) -> list[Entry]:
-        """Append all that lacks; what was appended. Stops where the disk is full."""
+        """Append all that lacks; what was appended. Stops where the disk is full, or the journal cannot be read."""
         written: list[Entry] = []
-        while self._journal.logged < self._journal.newest:
-            for entry in self._journal.entries(self._journal.logged, _BATCH):
+        self.fault = ""
+        while self._journal.logged < self._journal.newest and (found := self._found()):
+            for entry in found:
                 if self._log.due:
                     self.rotate()
                 again = not self._on_disk and entry.n <= self._before
@@ -160,6 +163,14 @@ class MessageLog:
                 self._journal.logged = entry.n
                 written.append(entry)
         return written
+
+    def _found(self) -> list[Entry]:
+        """What is to be appended next."""
+        try:
+            return self._journal.entries(self._journal.logged, _BATCH)
+        except StoreError as error:  # what is committed is committed: whoever has done it must not hear of this
+            self.fault = str(error)
+            return []
 
     def rotate(self) -> None:
         """Put the file aside. First the journal is told how far the log has come: the new file cannot say it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from netcrier.core.hearing import Membership
 from netcrier.core.inbox import Inbox, Lane
+from netcrier.errors import StoreError
 from netcrier.ids import MessageId
 from netcrier.noded.entry import Entry
 from netcrier.noded.journal import Journal
@@ -63,6 +64,23 @@ def test_a_new_journal_behind_a_log_that_is_gone_has_nothing_to_append(tmp_path:
     assert (again.newest, again.logged) == (7, 7)
     written(again, tmp_path / "messages.log")
     again.close()
+
+
+def test_a_journal_that_cannot_be_read_is_said_and_tried_again(journal: Journal, tmp_path: Path) -> None:
+    """What was committed before the reading failed stays committed."""
+    log = JsonLog(tmp_path / "messages.log")
+    messages, read = MessageLog(log, journal, "epoch"), journal._read
+    commit(journal, Inbox(journal.lanes(MASTER)), 1, 2)
+    journal.entries(0, 2)
+
+    def refuse(query: str, *values: int) -> Iterator[Entry]:
+        raise StoreError("disk I/O error")
+
+    journal._read = refuse  # type: ignore[method-assign]
+    assert (messages.catch_up(), messages.fault) == ([], "disk I/O error")
+    journal._read = read  # type: ignore[method-assign]
+    assert ([entry.n for entry in messages.catch_up()], messages.fault) == ([1, 2], "")
+    log.close()
 
 
 def test_a_torn_last_line_is_cut_and_written_again(journal: Journal, tmp_path: Path) -> None:

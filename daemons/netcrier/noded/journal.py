@@ -49,6 +49,7 @@ KEPT_MESSAGES = 10_000
 """Messages below the newest `n` that stay in the journal, for `netctl messages`; a few more until it is worth it, and
 all that the log has not taken."""
 _FORGET_EACH = 100
+_PLACE_MOST = (1 << 63) - 1
 KEPT_BYTES = 256 << 20
 """Bytes of all bodies in the journal: beyond, the oldest that are logged leave it. Where the log takes nothing, twice
 as many; then the journal refuses, and messages are asked for again."""
@@ -232,7 +233,8 @@ class Journal:
 
     def walk(self, after: int, limit: int) -> Iterator[Entry]:
         """The same one by one, all of them; the journal must not change meanwhile."""
-        return self._read(f"{SELECT} WHERE n > ? ORDER BY n LIMIT ?", after, limit)
+        place = min(max(after, 0), _PLACE_MOST)  # anyone may ask: what waits or is refused lies below
+        return self._read(f"{SELECT} WHERE n > ? ORDER BY n LIMIT ?", place, limit)
 
     def find(self, identity: MessageId) -> Entry | None:
         """The newest message of this name that is not withheld."""

@@ -61,6 +61,14 @@ def test_messages_are_numbered_in_the_order_in_which_they_become_deliverable(jou
     assert [entry.n for entry in journal.last(2)] == [2, 3]
 
 
+def test_what_waits_is_not_listed_wherever_the_list_begins(journal: Journal) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1, 3, 4)
+    for after, found in ((-10, [1]), (-(1 << 70), [1]), (1, []), (1 << 70, [])):
+        assert [entry.n for entry in journal.walk(after, 100)] == found
+        assert [entry.n for entry in journal.entries(after, 100)] == found
+
+
 def test_a_restart_finds_marks_held_messages_and_membership(journal: Journal, path: Path) -> None:
     inbox = Inbox(journal.lanes(MASTER))
     commit(journal, inbox, 1, 3)

@@ -14,15 +14,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from netcrier.wire.fetch import Lack
+from netcrier.wire.fetch import Lack, bitmap_of
 from netcrier.wire.limits import FRAGMENTS_MAX
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """What one node lacks of the block, and whether parity is of use to it."""
+    """What one node lacks of the block, whether parity is of use to it, and when it said so: µs since 1970."""
 
     lack: Lack
     parity: bool
+    at_us: int = 0
 
 
 class Mending(msgspec.Struct, frozen=True):
@@ -32,6 +33,16 @@ class Mending(msgspec.Struct, frozen=True):
     header_to: int | None
     parity: int
     fragments: tuple[tuple[int, int | None], ...]
+
+
+def served(ask: Ask, sent: Mending, left_us: int) -> bool:
+    """Whether what this node lacked was sent to all after it had asked; where it has lost that too, it asks again."""
+    if ask.at_us >= left_us or (ask.lack.header and not (sent.header and sent.header_to is None)):
+        return False
+    if ask.parity and ask.lack.need <= sent.parity:
+        return True
+    to_all = bitmap_of([place for place, to in sent.fragments if to is None])
+    return not ask.lack.bitmap & ~to_all
 
 
 def _only(askers: list[int]) -> int | None:

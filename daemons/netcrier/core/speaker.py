@@ -329,7 +329,7 @@ class Speaker:
             for identity, indexes in self._repeats.due(now):
                 self._say_again(identity, indexes)
         if self._transfers.timer is not None and self._transfers.timer <= now:
-            self._transfer(now)
+            self._transfer(now, now_us)
         if self._solicitor.timer is not None and self._solicitor.timer <= now:
             for lane, sequence, indexes in self._solicitor.due(now, self.window):
                 self._say_solicit(lane, sequence, indexes)
@@ -401,7 +401,7 @@ class Speaker:
         if skip:
             self.voice.say(skip, node.address)
         else:
-            self._transfers.fetch(fetch, node.row.index, got.now)
+            self._transfers.fetch(fetch, node.row.index, got.now, got.now_us)
 
     def _on_beacon(self, got: Received) -> None:
         heard = self._audit.rival(got, self.voice.counter if self.tenure.speaking else 0)
@@ -442,9 +442,9 @@ class Speaker:
         self.voice.say_to(indexes, message)
         self.repaired += 1
 
-    def _transfer(self, now: float) -> None:
+    def _transfer(self, now: float, now_us: int) -> None:
         """Send of what goes in blocks as much as the rate allows."""
-        for send in self._transfers.due(now):
+        for send in self._transfers.due(now, now_us):
             node = self.roster.at(send.to) if send.to is not None else None
             self.voice.say(self.voice.sealed(send.kind, send.plaintext), node.address if node else None)
             delivery = self.deliveries.get(send.message)

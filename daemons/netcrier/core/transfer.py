@@ -6,6 +6,7 @@ Theory of operation
 - A FETCH is gathered for a few ms; then block by block `mending` (block_repair.py) decides, so that nodes which ask a
   little later are served together with the first.
 - Until all has been sent once nothing is lost: fetches before that are not looked at.
+- A busy master reads some fetches after it has sent what they ask for: those it does not answer again.
 - Bodies come from the shelf and are dropped when they have been idle; a node that fetches later brings them back.
 
 Left out: sealing and addresses (speaker.py).
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from netcrier.core.block_repair import Ask, mending
+from netcrier.core.block_repair import Ask, Mending, mending, served
 from netcrier.core.cutting import Cut
 from netcrier.core.deliveries import Deliveries
 from netcrier.core.pacing import GATHER
@@ -70,6 +71,10 @@ class _Job:
     asks: dict[int, dict[int, Ask]] = field(default_factory=dict)
     repairs: deque[Send] = field(default_factory=deque)
     parity: dict[int, int] = field(default_factory=dict)
+    mended: dict[int, tuple[Mending, int]] = field(default_factory=dict)
+    """By block: what was sent last to mend it, and when the last of it left, in µs since 1970."""
+    mending: int = 0
+    """The block of which `repairs` are."""
     losses: dict[int, float] = field(default_factory=dict)
     measure_at: float | None = None
 
@@ -103,8 +108,8 @@ class Transfers:
         """Whether the message is still to be sent for the first time: it needs no repetition."""
         return message in self._queues[message.lane]
 
-    def fetch(self, fetch: Fetch, index: int, now: float) -> None:
-        """A node says what it lacks. DecodeError where that cannot be had; the node asks again."""
+    def fetch(self, fetch: Fetch, index: int, now: float, at_us: int = 0) -> None:
+        """A node has said at `at_us` what it lacks. DecodeError where that cannot be had; the node asks again."""
         if self.coming(fetch.message):
             return
         job = self._jobs.get(fetch.message) or self._brought_back(fetch.message, now)
@@ -114,7 +119,7 @@ class Transfers:
         if any(lack.block >= job.cut.blocks for lack in fetch.lacks):
             raise DecodeError("malformed", "a block that the message does not have")
         for lack in fetch.lacks:
-            job.asks.setdefault(lack.block, {})[index] = Ask(lack, fetch.parity)
+            job.asks.setdefault(lack.block, {})[index] = Ask(lack, fetch.parity, at_us)
         if job.measure_at is not None:
             lacking = sum(lack.bitmap.bit_count() for lack in fetch.lacks)
             job.losses.setdefault(index, lacking / job.cut.fragments)
@@ -122,21 +127,21 @@ class Transfers:
             job.gather_at = now + GATHER
         self._arm(now)
 
-    def due(self, now: float) -> Iterator[Send]:
+    def due(self, now: float, now_us: int = 0) -> Iterator[Send]:
         """What may leave now."""
         for job in list(self._jobs.values()):
             if job.measure_at is not None and job.measure_at <= now:
                 self._measure(job, now)
             if job.idle_at <= now and not job.busy(now) and job.measure_at is None and not job.asks:
                 del self._jobs[job.id]
-        while self.rate.allows(now) and (send := self._next(now)):
+        while self.rate.allows(now) and (send := self._next(now, now_us)):
             self.rate.spend(len(send.plaintext) + _AROUND)
             yield send
         self._arm(now)
 
     # How it decides
 
-    def _next(self, now: float) -> Send | None:
+    def _next(self, now: float, now_us: int) -> Send | None:
         """The next datagram of the first message that has one."""
         self._start_next(now)
         for job in sorted((job for job in self._jobs.values() if job.busy(now)), key=lambda job: job.rank):
@@ -144,6 +149,7 @@ class Transfers:
                 self._mend(job)
             if job.repairs:
                 job.idle_at = now + IDLE_AFTER
+                job.mended[job.mending] = (job.mended[job.mending][0], now_us)
                 return job.repairs.popleft()
             if job.first:
                 send = next(job.first, None)
@@ -151,7 +157,7 @@ class Transfers:
                     return send
                 job.first = None
                 job.measure_at, job.idle_at = now + MEASURE_AFTER, now + IDLE_AFTER
-                return self._next(now)
+                return self._next(now, now_us)
         return None
 
     def _start_next(self, now: float) -> None:
@@ -177,9 +183,14 @@ class Transfers:
     def _mend(self, job: _Job) -> None:
         """Decide for one block that nodes lack parts of."""
         number = min(job.asks)
-        needed = mending(job.asks.pop(number), parity=self._parity is not None)
+        asks = job.asks.pop(number)
         if not job.asks:
             job.gather_at = None
+        if number in job.mended:  # what nodes said before they had the last repairs is answered
+            asks = {index: ask for index, ask in asks.items() if not served(ask, *job.mended[number])}
+        needed = mending(asks, parity=self._parity is not None)
+        if asks:
+            job.mending, job.mended[number] = number, (needed, 0)
         sends: list[tuple[Kind, bytes, int | None]] = []
         if needed.header:
             sends.append((Kind.BLOCK, job.cut.block_plaintext(job.id, number), needed.header_to))

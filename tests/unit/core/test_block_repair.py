@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from netcrier.core.block_repair import Ask, Mending, mending
+from msgspec.structs import replace
+from netcrier.core.block_repair import Ask, Mending, mending, served
 from netcrier.wire.fetch import Lack, bitmap_of
 
 
@@ -33,3 +34,23 @@ def test_the_least_that_serves_all_is_sent(asks: dict[int, Ask], sent: Mending) 
 
 def test_a_master_without_the_code_repeats_fragments() -> None:
     assert mending({7: lacks(3), 8: lacks(4)}, parity=False) == Mending(False, None, 0, ((3, 7), (4, 8)))
+
+
+@pytest.mark.parametrize(
+    ("ask", "sent", "answered"),
+    [
+        (lacks(3, 4), Mending(False, None, 2, ()), True),
+        (lacks(3, 4), Mending(False, None, 1, ()), False),
+        (lacks(3, 4, parity=False), Mending(False, None, 2, ()), False),
+        (lacks(3, 4), Mending(False, None, 0, ((3, None), (4, None), (5, None))), True),
+        (lacks(3, 4), Mending(False, None, 0, ((3, None),)), False),
+        (lacks(3), Mending(False, None, 0, ((3, 7),)), False),
+        (lacks(header=True), Mending(True, None, 0, ()), True),
+        (lacks(header=True), Mending(True, 7, 0, ()), False),
+        (lacks(3, header=True), Mending(False, None, 5, ()), False),
+    ],
+)
+def test_an_ask_is_answered_by_what_was_sent_to_all_after_it(ask: Ask, sent: Mending, answered: bool) -> None:
+    early = replace(ask, at_us=1)
+    assert served(early, sent, 2) is answered
+    assert not served(early, sent, 1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from netcrier.wire.fetch import Lack, bitmap_of
 from netcrier.wire.limits import FRAGMENTS_MAX
@@ -35,14 +36,17 @@ class Mending(msgspec.Struct, frozen=True):
     fragments: tuple[tuple[int, int | None], ...]
 
 
-def served(ask: Ask, sent: Mending, left_us: int) -> bool:
-    """Whether what this node lacked was sent to all after it had asked; where it has lost that too, it asks again."""
-    if ask.at_us >= left_us or (ask.lack.header and not (sent.header and sent.header_to is None)):
-        return False
-    if ask.parity and ask.lack.need <= sent.parity:
-        return True
-    to_all = bitmap_of([place for place, to in sent.fragments if to is None])
-    return not ask.lack.bitmap & ~to_all
+def remaining(ask: Ask, sent: Mending, left_us: int) -> Ask | None:
+    """What the node lacks still, of what it said before this was sent to all: it asks again for what it has lost."""
+    if ask.at_us >= left_us:
+        return ask
+    lack = ask.lack
+    header = lack.header and not (sent.header and sent.header_to is None)
+    bitmap = lack.bitmap & ~bitmap_of([place for place, to in sent.fragments if to is None])
+    need = min(lack.need - (sent.parity if ask.parity else 0), bitmap.bit_count())
+    if need <= 0:
+        bitmap = need = 0
+    return replace(ask, lack=Lack(lack.block, header, need, bitmap)) if header or need else None
 
 
 def _only(askers: list[int]) -> int | None:

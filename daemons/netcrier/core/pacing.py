@@ -19,6 +19,8 @@ BEACON_FIRST: Final = 0.010
 BEACON_IDLE: Final = 1.0
 GATHER: Final = 0.003
 """How long repair requests are gathered before an answer: long enough to meet others' requests for the same number."""
+GATHER_FETCHES: Final = 0.010
+"""The same for fetches: as long as the nodes spread theirs, so that one decision serves them all."""
 GATHER_NEXT: Final = 0.005
 """Between rounds of repetition, so that repair fills at most about 120 Mbit/s."""
 ASK_MOST: Final = 1.0

@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from netcrier.core.block_repair import Ask, Mending, mending, served
+from netcrier.core.block_repair import Ask, Mending, mending, remaining
 from netcrier.core.cutting import Cut
 from netcrier.core.deliveries import Deliveries
-from netcrier.core.pacing import GATHER
+from netcrier.core.pacing import GATHER_FETCHES
 from netcrier.core.parity import Parity
 from netcrier.core.rate import Rate
 from netcrier.errors import DecodeError
@@ -124,7 +124,7 @@ class Transfers:
             lacking = sum(lack.bitmap.bit_count() for lack in fetch.lacks)
             job.losses.setdefault(index, lacking / job.cut.fragments)
         if job.asks and job.gather_at is None:
-            job.gather_at = now + GATHER
+            job.gather_at = now + GATHER_FETCHES
         self._arm(now)
 
     def due(self, now: float, now_us: int = 0) -> Iterator[Send]:
@@ -186,8 +186,9 @@ class Transfers:
         asks = job.asks.pop(number)
         if not job.asks:
             job.gather_at = None
-        if number in job.mended:  # what nodes said before they had the last repairs is answered
-            asks = {index: ask for index, ask in asks.items() if not served(ask, *job.mended[number])}
+        if number in job.mended:  # what nodes said before they had the last repairs is answered in part
+            left = {index: remaining(ask, *job.mended[number]) for index, ask in asks.items()}
+            asks = {index: ask for index, ask in left.items() if ask}
         needed = mending(asks, parity=self._parity is not None)
         if asks:
             job.mending, job.mended[number] = number, (needed, 0)

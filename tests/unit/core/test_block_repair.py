@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from netcrier.core.block_repair import Ask, Mending, mending, served
+from netcrier.core.block_repair import Ask, Mending, mending, remaining
 from netcrier.wire.fetch import Lack, bitmap_of
 
 
@@ -37,20 +37,20 @@ def test_a_master_without_the_code_repeats_fragments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ask", "sent", "answered"),
+    ("ask", "sent", "left"),
     [
-        (lacks(3, 4), Mending(False, None, 2, ()), True),
-        (lacks(3, 4), Mending(False, None, 1, ()), False),
-        (lacks(3, 4, parity=False), Mending(False, None, 2, ()), False),
-        (lacks(3, 4), Mending(False, None, 0, ((3, None), (4, None), (5, None))), True),
-        (lacks(3, 4), Mending(False, None, 0, ((3, None),)), False),
-        (lacks(3), Mending(False, None, 0, ((3, 7),)), False),
-        (lacks(header=True), Mending(True, None, 0, ()), True),
-        (lacks(header=True), Mending(True, 7, 0, ()), False),
-        (lacks(3, header=True), Mending(False, None, 5, ()), False),
+        (lacks(3, 4), Mending(False, None, 2, ()), None),
+        (lacks(3, 4, 5), Mending(False, None, 1, ()), lacks(3, 4, 5, need=2)),
+        (lacks(3, 4, parity=False), Mending(False, None, 2, ()), lacks(3, 4, parity=False)),
+        (lacks(3, 4), Mending(False, None, 0, ((3, None), (4, None), (5, None))), None),
+        (lacks(3, 4), Mending(False, None, 0, ((3, None),)), lacks(4)),
+        (lacks(3), Mending(False, None, 0, ((3, 7),)), lacks(3)),
+        (lacks(header=True), Mending(True, None, 0, ()), None),
+        (lacks(header=True), Mending(True, 7, 0, ()), lacks(header=True)),
+        (lacks(3, header=True), Mending(False, None, 5, ()), lacks(header=True)),
     ],
 )
-def test_an_ask_is_answered_by_what_was_sent_to_all_after_it(ask: Ask, sent: Mending, answered: bool) -> None:
+def test_an_ask_is_answered_in_part_by_what_was_sent_to_all_after_it(ask: Ask, sent: Mending, left: Ask | None) -> None:
     early = replace(ask, at_us=1)
-    assert served(early, sent, 2) is answered
-    assert not served(early, sent, 1)
+    assert remaining(early, sent, 2) == (replace(left, at_us=1) if left else None)
+    assert remaining(early, sent, 1) == early

@@ -103,13 +103,13 @@ def test_what_a_node_said_before_the_last_repair_left_is_not_answered_again() ->
     run(one, 10.0, 10.1)
     for index, place in ((4, 3), (5, 9)):
         one.fetch(fetch("1", lack(0, place)), index, 10.1, 1_000)
-    assert [send.kind for send in one.due(10.104, 2_000)] == [Kind.PARITY]
+    assert [send.kind for send in one.due(10.12, 2_000)] == [Kind.PARITY]
     for index, place in ((6, 20), (7, 21)):
-        one.fetch(fetch("1", lack(0, place)), index, 10.11, 1_500)
-    assert not [*one.due(10.12, 3_000)]
+        one.fetch(fetch("1", lack(0, place)), index, 10.13, 1_500)
+    assert not [*one.due(10.15, 3_000)]
     for index, place in ((6, 20), (7, 21)):
-        one.fetch(fetch("1", lack(0, place)), index, 10.13, 2_500)
-    assert [send.kind for send in one.due(10.14, 4_000)] == [Kind.PARITY]
+        one.fetch(fetch("1", lack(0, place)), index, 10.16, 2_500)
+    assert [send.kind for send in one.due(10.18, 4_000)] == [Kind.PARITY]
 
 
 def test_parity_of_a_block_has_another_place_each_time_and_begins_anew_at_the_end() -> None:

@@ -49,11 +49,9 @@ def _four(packet: View) -> Datagram | Fragment | None:
     if size > packet.size or size < header or not 20 <= header <= len(packet):
         return None
     ends = (str(IPv4Address(packet.data[12:16])), str(IPv4Address(packet.data[16:20])))
-    kind = packet.data[9]
-    whole = Datagram(4, *ends, kind, total, _announced(packet, header, size, kind))
-    if field & 0x3FFF:
-        return Fragment(whole, packet.two(4), (field & 0x1FFF) * 8, bool(field & 0x2000), header)
-    return whole
+    kind, part = packet.data[9], bool(field & 0x3FFF)
+    whole = Datagram(4, *ends, kind, total, _announced(packet, header, size, None if part else kind))
+    return Fragment(whole, packet.two(4), (field & 0x1FFF) * 8, bool(field & 0x2000), header) if part else whole
 
 
 def _six(packet: View) -> Datagram | Fragment | None:
@@ -64,8 +62,8 @@ def _six(packet: View) -> Datagram | Fragment | None:
     return chain.walk(packet.data[6], 40)
 
 
-def _announced(packet: View, at: int, end: int, kind: int) -> View:
-    """The transport's part. Where its length was left out (offload, a jumbogram): what was captured."""
+def _announced(packet: View, at: int, end: int, kind: int | None) -> View:
+    """The transport's part: what was captured where its length was left out (offload, jumbogram), but of fragments."""
     if at == end and kind in LENGTHLESS:
         end = max(at, len(packet))
     return View(packet.data[at:end], end - at)
@@ -95,7 +93,11 @@ class Chain:
                 kind, at = data[at], at + 8
                 if field & 0xFFF9:
                     return Fragment(
-                        self._datagram(kind, at), ident, field & 0xFFF8, bool(field & 1), self.before + at - 8
+                        self._datagram(kind, at, part=True),
+                        ident,
+                        field & 0xFFF8,
+                        bool(field & 1),
+                        self.before + at - 8,
                     )
                 self.ip_bytes -= 8 * (len(data) >= self.end)  # this one part is all of it
                 continue
@@ -110,8 +112,8 @@ class Chain:
             kind, at = header[0], at + size
         return None if kind == MOBILITY else self._datagram(kind, at)
 
-    def _datagram(self, kind: int, at: int) -> Datagram:
-        body = _announced(self.packet, at, self.end, kind)
+    def _datagram(self, kind: int, at: int, part: bool = False) -> Datagram:
+        body = _announced(self.packet, at, self.end, None if part else kind)
         return Datagram(6, _text(self.source), _text(self.final or self.target), kind, self.ip_bytes, body)
 
 

@@ -8,6 +8,7 @@ import pytest
 from netcrier.analyzerd import engine
 
 from tests.layers import CLIENT6, SERVER6, fragments, in_ip
+from tests.property.test_model import agree
 
 from . import frames
 from .conftest import Analyse
@@ -61,6 +62,14 @@ def test_what_lies_beyond_the_end_does_not_hold_it_up(analyse: Analyse) -> None:
     packets = [frames.ip(CLIENT, SERVER, 17, data, fragment=field) for field, data in parts]
     (record,) = analyse(at_once(packets))
     assert (record["orig_pkts"], record["orig_ip_bytes"]) == (1, len(DATAGRAM))
+
+
+def test_a_fragment_of_nothing_has_nothing_whatever_fills_the_frame(analyse: Analyse) -> None:
+    body = DATAGRAM[20:]
+    empty = frames.ip(CLIENT, SERVER, 17, b"", fragment=0x2000) + body[:8]
+    last = frames.ip(CLIENT, SERVER, 17, body[8:], fragment=1)
+    packets = at_once([empty, last])
+    assert analyse(packets) == [] == agree([(time, frame, len(frame), 1) for time, frame in packets])
 
 
 def nested(levels: int) -> list[bytes]:

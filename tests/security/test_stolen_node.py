@@ -6,6 +6,7 @@ In memory; the same with real processes in tests/integration/test_attacks.py.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -13,11 +14,14 @@ from netcrier.core.admission import Grant
 from netcrier.core.events import Received
 from netcrier.core.pacing import ANNOUNCED
 from netcrier.errors import DecodeError
+from netcrier.ids import MessageId
+from netcrier.masterd.store import Store
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
 from netcrier.wire.block import encode_block
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import AgreementKey, SealKey, Signer, node_id
+from netcrier.wire.fetch import Fetch, encode_fetch
 from netcrier.wire.fragment import encode_fragment
 from netcrier.wire.handshake import Asker, KnownAnswerer, KnownAsker
 from netcrier.wire.header import (
@@ -273,6 +277,19 @@ def test_a_stolen_node_cannot_ask_for_anothers_backlog() -> None:
     ask = theft.up(Kind.CATCH_UP, encode_catch_up(CatchUp(1 << 40, ((0, 1, 0),))))
     with pytest.raises(DecodeError, match="bad seal"):
         theft.net.master.catch_up(Received(ask, ("10.9.9.9", 4444), theft.net.now, theft.net.now_us))
+
+
+@pytest.mark.parametrize("sequence", [0, 2, 1 << 63, (1 << 64) - 1])
+def test_pieces_of_what_was_never_sent_are_not_looked_for_in_the_store(sequence: int, tmp_path: Path) -> None:
+    """SQLite has no place for the largest numbers that a datagram can name."""
+    net, store = Theft(seed=85).net, Store(tmp_path / "store.sqlite")
+    net.master._transfers._shelf = store
+    fetch = Fetch(1 << 40, MessageId(1, 0, sequence), False, ())
+    ask = net.nodes[0].listener._upward.sealed(Kind.FETCH, encode_fetch(fetch))
+    before = net.master.refused["number not in this store"]
+    net.master.receive(Received(ask, net.nodes[0].address, net.now, net.now_us))
+    assert net.master.refused["number not in this store"] == before + 1
+    store.close()
 
 
 def test_a_hello_in_anothers_name_is_the_hello_of_a_stranger() -> None:

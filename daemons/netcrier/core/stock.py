@@ -67,8 +67,11 @@ class Stock:
         return self._voice.sealed(Kind.MESSAGE, plaintext)
 
     def skip(self, message: MessageId, index: int, now_us: int) -> bytes | None:
-        """The datagram where this node will not get the message; None where it may have it."""
+        """The datagram where this node will not get the message; None where it may have it. DecodeError where there is
+        no such number."""
         lane = self.lane(message.lane, message.term)
+        if not 1 <= message.sequence <= lane.highest:
+            raise DecodeError("number not in this store")
         run = self._conditions.run(message.term, lane, message.sequence, index, now_us)
         return self._skip(message.term, lane, run, index) if run else None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from netcrier.core.admission import Grant
+from netcrier.core.delivery import State
 from netcrier.core.events import Received
 from netcrier.core.pacing import ANNOUNCED
 from netcrier.errors import DecodeError
@@ -277,6 +278,31 @@ def test_a_stolen_node_cannot_ask_for_anothers_backlog() -> None:
     ask = theft.up(Kind.CATCH_UP, encode_catch_up(CatchUp(1 << 40, ((0, 1, 0),))))
     with pytest.raises(DecodeError, match="bad seal"):
         theft.net.master.catch_up(Received(ask, ("10.9.9.9", 4444), theft.net.now, theft.net.now_us))
+
+
+@pytest.mark.parametrize("wait", [0.0, 2.0])
+def test_a_recorded_hello_of_an_earlier_start_does_not_bring_its_tags_back(wait: float) -> None:
+    net = Network(1, seed=86)
+    node = net.nodes[0]
+    node.tags = (("role", "web"),)
+    node.start()
+    net.run(5, until=lambda: node.listener.enrolled)
+    net.run(1)
+    node.tags = (("role", "db"),)
+    node.start()
+    said = [data for data in net.risen if read_front(data).kind is Kind.HELLO]
+    net.lose = lambda data, up: up and read_front(data).kind is Kind.REPORT  # whoever replays is quicker than it
+    net.run(5, until=lambda: net.rows[node.listener.id].tags == node.tags)
+    net.lose = lambda _data, _up: False
+    net.run(wait)
+    for data in said:
+        net.inject(data, None)
+    net.run(2)
+    assert net.rows[node.listener.id].tags == node.tags
+    sent = net.broadcast(b"for it", to="role=db")
+    net.run(1)
+    assert node.log == [sent.id]
+    assert [receipt.message for receipt in net.receipts if receipt.state is State.DELIVERED] == [sent.id]
 
 
 @pytest.mark.parametrize("sequence", [0, 2, 1 << 63, (1 << 64) - 1])

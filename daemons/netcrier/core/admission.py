@@ -172,15 +172,18 @@ class Admission:
         term: int,
         lanes: tuple[OutLane, ...],
     ) -> NodeRow:
-        """The known row with what the hello says anew, or a new one that starts at the newest message."""
+        """The known row with what the hello says anew, or a new one that starts at the newest message. A hello of an
+        earlier boot may be a recording, and says nothing anew."""
         known = self._roster.get(identity)
+        if known and hello.boot < known.row.boot:
+            return known.row
         index = known.row.index if known else self._roster.next_index(self._unsettled.values())
         starts = tuple(self._start(index, lane, term) for lane in lanes)
         if known:
             has = {lane for lane, _, _ in hello.lanes}  # there it goes on, and its old start stands
             starts = tuple(start for start in starts if start[0] not in has)
             starts += tuple(start for start in known.row.starts if start[0] in has)
-            return replace(known.row, name=hello.name, tags=hello.tags, starts=starts)
+            return replace(known.row, name=hello.name, tags=hello.tags, boot=hello.boot, starts=starts)
         return NodeRow(
             index, identity, public, hello.name, hello.machine, hello.tags,
             "waiting", False, hello.boot, address[0], now_us, starts,

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from netcrier.core.events import Address, MasterEvent, NodeChanged, Received
 from netcrier.core.reach import Reach
-from netcrier.core.replay import CounterWindow
 from netcrier.core.roster import Node, Roster
 from netcrier.core.solicitor import Solicitor
 from netcrier.core.twins import OLD_BOOT
@@ -46,9 +45,7 @@ class Reception:
             key = self.up_key(node, header)
         content = decode(key.open(data, UP_SIZE))
         if header.boot > node.row.boot:
-            node.row = replace(node.row, boot=header.boot)
-            node.counters = CounterWindow()
-            node.keys.clear()
+            node.take(replace(node.row, boot=header.boot))
             self._events.append(NodeChanged(node.row))
         node.keys[header.kind] = key
         return node, content

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from netcrier.core.events import Address, NodeRow
 from netcrier.core.pacing import SILENCES, presence_interval
 from netcrier.core.replay import CounterWindow
@@ -48,6 +50,13 @@ class Node:
     """How often it was called at the address in the store, since the master's start."""
     epoch: int = 0
     """The newest epoch of which a report has shown that the node has the key."""
+
+    def take(self, row: NodeRow) -> None:
+        """The row has changed; in a higher boot the node counts anew, and boots do not go back."""
+        if row.boot > self.row.boot:
+            self.counters = CounterWindow()
+            self.keys.clear()
+        self.row = replace(row, boot=max(row.boot, self.row.boot))
 
 
 class Roster:

@@ -222,7 +222,7 @@ class Speaker:
         """A node from the store, or one whose row has changed."""
         known = self.roster.get(row.id)
         if known:
-            known.row = row
+            known.take(row)
             self.roster.changed()
         else:
             self.roster.put(Node(row, self.me.agreement.agree(row.public)))

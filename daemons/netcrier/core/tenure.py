@@ -14,7 +14,6 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 from math import inf
 from typing import Final
 
@@ -23,7 +22,7 @@ import msgspec
 from netcrier.core.events import Address
 from netcrier.core.standing import Standing, StandingChanged
 from netcrier.errors import UsageError
-from netcrier.ids import NodeId
+from netcrier.ids import LANES, NodeId
 from netcrier.wire.limits import TELLERS_MAX, TERM_CLAIM_MAX
 from netcrier.wire.tally import Tally
 
@@ -57,8 +56,8 @@ class Tenure:
         self.rival: Rival | None = None
         self.told = 0
         """Answers of nodes."""
-        self._lanes: dict[NodeId, tuple[tuple[int, int, int], ...]] = {}
-        """By node: (lane, term, received), as it has told last."""
+        self._lanes: dict[tuple[NodeId, int], tuple[int, int]] = {}
+        """By node and lane: the highest (term, received) that it has told; a tally may be a recording."""
         self._me = (term, boot)
         self._highest = highest
         self._recovering = recovering
@@ -101,7 +100,7 @@ class Tenure:
         first = self._me[0]
         known = {(first, lane): highest for lane, highest in self._highest.items()}
         found: dict[tuple[int, int], int] = {}
-        for lane, term, received in chain.from_iterable(self._lanes.values()):
+        for (_, lane), (term, received) in self._lanes.items():
             at = (term, lane)
             if term >= first and received > max(known.get(at, 0), found.get(at, 0)):
                 found[at] = received
@@ -148,8 +147,10 @@ class Tenure:
         self.told += 1
         self._claimed = max(self._claimed, (tally.term, tally.boot))
         self._epoch = max(self._epoch, tally.epoch) if self._recovering else self._epoch
-        if node in self._lanes or len(self._lanes) < TELLERS_MAX:
-            self._lanes[node] = tally.lanes
+        for lane, term, received in tally.lanes:
+            at = (node, lane)
+            if lane in LANES and (at in self._lanes or len(self._lanes) < TELLERS_MAX * len(LANES)):
+                self._lanes[at] = max(self._lanes.get(at, (0, 0)), (term, received))
 
     @property
     def _listening(self) -> bool:

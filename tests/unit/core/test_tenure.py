@@ -135,11 +135,11 @@ def test_a_recovered_store_begins_a_term_unless_another_speaks() -> None:
     assert listened(other).standing is Standing.STANDBY
 
 
-def test_a_node_is_remembered_by_its_newest_word_and_so_many_are_and_no_more() -> None:
+def test_a_node_is_remembered_by_its_highest_word_on_each_lane_and_so_many_are_and_no_more() -> None:
     tenure = Tenure(1, 4, LANES, listen=True)
-    for term in range(1, 1000):
+    for term in (*range(1, 1000), 998):
         tenure.tally(NODE, told(1, 3, *((lane, term, 99) for lane in range(LANES_MAX))))
-    assert tenure.unknown == [(999, lane, 99) for lane in range(LANES_MAX)]
-    for number in range(TELLERS_MAX + 10):
+    assert tenure.unknown == [(999, 0, 99), (999, 1, 99)]
+    for number in range(2 * TELLERS_MAX + 10):
         tenure.tally(NodeId(number.to_bytes(16)), told(1, 3, (0, 1, 11 + number)))
-    assert tenure.unknown == [(1, 0, 11 + TELLERS_MAX - 1)]
+    assert tenure.unknown == [(1, 0, 11 + 2 * TELLERS_MAX - 2), (999, 0, 99), (999, 1, 99)]

@@ -245,8 +245,10 @@ class Listener:
         self._intake.failed(batch)
         self._asking.failed(now)
 
-    def delivered(self, message: MessageId, now: float) -> None:
-        """Everything of the lane up to this message is in the log."""
+    def delivered(self, message: MessageId, now: float, master: MasterId | None = None) -> None:
+        """Everything of the lane up to this message is in the log; `master`: whose it is, where it may be another's."""
+        if master is not None and (self.pin is None or master != self.master):
+            return
         if self._reporter.delivered(message):
             self._reporter.soon(now, 1.0 if self._reporter.pending else 0.0)
 

@@ -323,7 +323,7 @@ class App:
         now = asyncio.get_running_loop().time()
         for entry in written:
             self.last = entry
-            self.listener.delivered(replace(entry.id, sequence=entry.last), now)
+            self.listener.delivered(replace(entry.id, sequence=entry.last), now, entry.master)
         if self.journal.logged == self.journal.newest:  # refused and skipped numbers leave no line
             for lane in self.listener.inbox.lanes:
                 self.listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)

@@ -11,7 +11,7 @@ from netcrier.core.inbox import Lane
 from netcrier.core.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.pacing import receipt_slot
-from netcrier.ids import GroupId
+from netcrier.ids import GroupId, MessageId
 from netcrier.wire.beacon import Beacon, Marks, encode_beacon
 from netcrier.wire.envelope import AgreementKey, Digest, SealKey, Signer
 from netcrier.wire.limits import DATAGRAM_MAX, HELD_MAX, STRANGERS_PER_SECOND
@@ -151,6 +151,8 @@ def test_a_node_that_joins_another_group_tells_it_nothing_of_the_former_and_come
     listener.join(other, there.now)
     there.run(5, until=lambda: node.listener.enrolled)
     there.run(1)
+    listener.delivered(MessageId(1, 0, 99), there.now, here.master.id)  # the log was full when it left
+    assert listener._reporter.report(1, listener.inbox.lanes, (), there.now).lanes[0].delivered == 0
     new = there.broadcast(b"there").id
     there.run(15)
     assert node.log == [new]

@@ -210,6 +210,12 @@ class Network:
         self.master.publish(composed, self.now)
         return composed
 
+    def forget(self, message: MessageId) -> None:
+        """The store has it no more."""
+        self.shelf.kept.pop(message, None)
+        self.shelf.bodies.pop(message, None)
+        self.conditions.pop(message, None)
+
     def take_keys(self, keys: GroupKeys) -> None:
         """Commit, and let them hold."""
         self.keys = keys

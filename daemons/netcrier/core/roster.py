@@ -43,6 +43,8 @@ class Node:
     """The newest beacon that an accepted report of this run has answered."""
     twin_at: float | None = None
     """When another machine with this identity was last heard."""
+    doubted: int = 0
+    """The newest beacon that a report with a refused counter has answered."""
     missed: int = 0
     """Reports in a row that show that the shared carriers did not reach it; `found`: that they did."""
     found: int = 0

@@ -1,7 +1,8 @@
 """Two machines with one identity, as after copying a state directory: how the master tells them from a replay.
 
 What is refused as `old boot` or `replayed` may be a recording, and a recording answers an old beacon. Where a refused
-report answers a newer beacon than every accepted one, a second machine holds the node's key and is awake.
+report answers a newer beacon than every accepted one, a second machine holds the node's key and is awake. A repeated
+counter is believed the second time: the first datagram of all that a node says in a boot may have been overtaken.
 While both are heard what either tells of messages is not counted: it is not known which of them has what. Once one has
 been silent for three presence intervals, the marks of the other say what it has.
 """
@@ -35,9 +36,11 @@ class Twins:
         node.answered = max(node.answered, beacon)
 
     def refused(self, node: Node, beacon: int, said: bool, now: float) -> None:
-        """A report that is refused does; `said`: whether the master has said that beacon lately."""
+        """A report whose counter is refused does; `said`: whether the master has said that beacon lately."""
         if said and beacon > node.answered:
-            node.twin_at = now
+            if node.twin_at is not None or 0 < node.doubted < beacon:
+                node.twin_at = now
+            node.doubted = beacon
 
     def old_boot(self, data: bytes, left_at: Callable[[int], float | None], now: float) -> None:
         """A report under a lower boot than the node's; what does not open says nothing."""
@@ -49,4 +52,5 @@ class Twins:
             report = decode_report(self._key(node, header).open(data, UP_SIZE))
         except DecodeError:
             return
-        self.refused(node, report.beacon_counter, left_at(report.beacon_counter) is not None, now)
+        if left_at(report.beacon_counter) is not None and report.beacon_counter > node.answered:
+            node.twin_at = now

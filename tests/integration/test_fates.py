@@ -76,6 +76,7 @@ def test_a_nodes_life_is_told_while_it_is_here_and_while_it_is_away(tmp_path: Pa
         send(here, b"one")
         send(here, b"urgent", lane=1)
         eventually(lambda: all(lane.delivered == 1 for lane in life(here, "node1").lanes), "its reports say so")
+        eventually(lambda: life(here, "node1").epoch == 1, "it has answered a beacon")
         told = life(here, "node1")
         assert [(lane.lane, lane.sent, lane.received) for lane in told.lanes] == [(0, 1, 1), (1, 1, 1)]
         assert (told.row.state, told.row.tags, told.lacking, told.epoch) == ("here", {"role": "web"}, [], 1)

@@ -118,7 +118,7 @@ class Tenure:
         if self._end is None:
             self._end = now + LISTEN_FOR
         if now >= self._end:
-            return False, self._decide()
+            return False, self._decide(now)
         asks = now >= self._ask_at
         if asks:
             self._ask_at = now + ASK_EVERY
@@ -162,8 +162,9 @@ class Tenure:
         self._answered_at = now
         return True
 
-    def _decide(self) -> StandingChanged:
+    def _decide(self, now: float) -> StandingChanged:
         if self.rival is None and self._recovering:
+            self._end = now + LISTEN_FOR  # the new term begins meanwhile, or could not be committed
             return StandingChanged(self.standing, self.why, new_term=True)
         contradicted = self.rival is not None or self._claimed > self._me or bool(self.unknown)
         return self._become(Standing.STANDBY if contradicted else Standing.SPEAKING)

@@ -130,6 +130,10 @@ def test_a_recovered_store_begins_a_term_unless_another_speaks() -> None:
     tenure.tally(NodeId(b"another".ljust(16)), told(3, 9, (0, 3, 38)))
     assert listened(tenure).new_term
     assert (tenure.next_term, tenure.unknown) == (4, [(3, 0, 40)])
+    assert tenure.due(LISTEN_FOR + 0.1)[1] is None, "the term is begun once, while it is being committed"
+    again = tenure.due(2 * LISTEN_FOR)[1]
+    assert again
+    assert again.new_term, "it could not be committed"
     other = Tenure(1, 1, {}, recovering=True)
     other.beacon(rival(3, 9), 0, asking=False)
     assert listened(other).standing is Standing.STANDBY

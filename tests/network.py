@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
-from netcrier.core.composer import Composed
-from netcrier.core.conditions import Condition
 from netcrier.core.delivery import Delivery, Receipt
 from netcrier.core.events import (
     Address,
@@ -32,17 +30,19 @@ from netcrier.core.events import (
     Settled,
     Waiting,
 )
-from netcrier.core.greeting import Self
-from netcrier.core.hearing import Membership
-from netcrier.core.inbox import Arrival, Lane, Passed
-from netcrier.core.keyring import GroupKeys, Keyring
-from netcrier.core.listener import Listener
-from netcrier.core.outbox import OutLane
+from netcrier.core.master.composer import Composed
+from netcrier.core.master.conditions import Condition
+from netcrier.core.master.keyring import GroupKeys, Keyring
+from netcrier.core.master.outbox import OutLane
+from netcrier.core.master.speaker import Speaker
+from netcrier.core.master.voice import Identity
+from netcrier.core.node.greeting import Self
+from netcrier.core.node.hearing import Membership
+from netcrier.core.node.inbox import Arrival, Lane, Passed
+from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import Parity
 from netcrier.core.questions import Over, Reply
-from netcrier.core.speaker import Speaker
-from netcrier.core.voice import Identity
 from netcrier.ids import LANES, GroupId, MessageId
 from netcrier.wire.catch_up import Frames
 from netcrier.wire.envelope import AgreementKey, Signer

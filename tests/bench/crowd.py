@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 from netcrier.core.events import Address, NodeRow, Pin, Received
-from netcrier.core.greeting import Self
-from netcrier.core.hearing import Membership
-from netcrier.core.inbox import Lane
-from netcrier.core.listener import Listener
+from netcrier.core.node.greeting import Self
+from netcrier.core.node.hearing import Membership
+from netcrier.core.node.inbox import Lane
+from netcrier.core.node.listener import Listener
 from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd.recovery import open_sound
 from netcrier.runtime.udp import clock_us

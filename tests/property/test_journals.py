@@ -15,9 +15,9 @@ import pytest
 from msgspec.structs import replace
 from netcrier.core.delivery import State
 from netcrier.core.events import CatchUpWanted, Settled
-from netcrier.core.greeting import Self
-from netcrier.core.listener import Listener
-from netcrier.core.outbox import OutLane
+from netcrier.core.master.outbox import OutLane
+from netcrier.core.node.greeting import Self
+from netcrier.core.node.listener import Listener
 from netcrier.ids import MasterId, MessageId
 from netcrier.noded.entry import Entry
 from netcrier.noded.journal import Journal

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from netcrier.core.admission import Grant
 from netcrier.core.delivery import State
 from netcrier.core.events import Received
+from netcrier.core.master.admission import Grant
 from netcrier.core.pacing import ANNOUNCED
 from netcrier.errors import DecodeError
 from netcrier.ids import MessageId

@@ -1,1 +1,1 @@
-"""State machines of the master and the node. Pure: time, randomness and bytes come in, datagrams and events go out."""
+"""State machines: master/, node/, what both know. Pure: time, chance and bytes come in, datagrams and events go out."""

@@ -17,7 +17,6 @@ from netcrier.control.methods import MASTERD, AnyMethod
 from netcrier.control.paths import unit_name
 from netcrier.control.types.master import BroadcastRequest
 from netcrier.control.types.shared import Reloaded
-from netcrier.core.composer import Composed
 from netcrier.core.delivery import Delivery
 from netcrier.core.events import (
     Address,
@@ -30,13 +29,14 @@ from netcrier.core.events import (
     ReceiptsIn,
     Waiting,
 )
-from netcrier.core.keyring import GroupKeys, Keyring
+from netcrier.core.master.composer import Composed
+from netcrier.core.master.keyring import GroupKeys, Keyring
+from netcrier.core.master.roster import Node
+from netcrier.core.master.speaker import Speaker
+from netcrier.core.master.voice import Identity
 from netcrier.core.parity import parity
 from netcrier.core.questions import Over, Reply
-from netcrier.core.roster import Node
-from netcrier.core.speaker import Speaker
 from netcrier.core.standing import Standing, StandingChanged
-from netcrier.core.voice import Identity
 from netcrier.errors import StoreError, UsageError
 from netcrier.ids import LANES, MessageId
 from netcrier.masterd import handlers

@@ -16,8 +16,8 @@ from netcrier.wire.selector import facts_of, parse_selector
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netcrier.core.roster import Node
-    from netcrier.core.speaker import Speaker
+    from netcrier.core.master.roster import Node
+    from netcrier.core.master.speaker import Speaker
 
 TIMEOUT_MOST: Final = 3600.0
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from netcrier.core.events import Received
-from netcrier.core.speaker import Speaker
+from netcrier.core.master.speaker import Speaker
 from netcrier.errors import ConfigError, DecodeError
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.catch_up import Frames

@@ -6,10 +6,10 @@ import time
 
 import msgspec
 
-from netcrier.core.composer import Composed
 from netcrier.core.delivery import Receipt
 from netcrier.core.events import Completed
-from netcrier.core.roster import Roster
+from netcrier.core.master.composer import Composed
+from netcrier.core.master.roster import Roster
 from netcrier.runtime.logs import Clock, JsonLog, stamp
 
 

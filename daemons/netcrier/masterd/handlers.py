@@ -33,8 +33,8 @@ from netcrier.control.types.master import (
 from netcrier.control.types.question import AnswerRow, PingRequest, QueryRequest
 from netcrier.control.types.shared import Body, BodyRequest, Done, Nothing
 from netcrier.core.delivery import HAVE, State
-from netcrier.core.reach import MISSED
-from netcrier.core.roster import Node
+from netcrier.core.master.reach import MISSED
+from netcrier.core.master.roster import Node
 from netcrier.errors import NotFoundError, UsageError
 from netcrier.ids import MessageId
 from netcrier.masterd.carriers import KINDS, MULTICAST6, UNICAST

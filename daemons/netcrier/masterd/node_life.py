@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from netcrier.control.types.life import LaneLife, NodeLife
 from netcrier.control.types.master import NodeRow
+from netcrier.core.master.roster import Node
 from netcrier.core.pacing import SILENCES
-from netcrier.core.roster import Node
 from netcrier.wire.report import LaneReport
 
 if TYPE_CHECKING:
-    from netcrier.core.speaker import Speaker
+    from netcrier.core.master.speaker import Speaker
 
 _LACKING_MOST = 10
 

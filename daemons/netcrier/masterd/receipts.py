@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from netcrier.core.delivery import Receipt, State
 from netcrier.core.events import ReceiptsIn
-from netcrier.core.speaker import Speaker
+from netcrier.core.master.speaker import Speaker
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId, NodeId
 from netcrier.masterd.event_log import EventLog

@@ -18,9 +18,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from netcrier.core.admission import Grant
 from netcrier.core.events import NodeRow
-from netcrier.core.keyring import GroupKeys
+from netcrier.core.master.admission import Grant
+from netcrier.core.master.keyring import GroupKeys
 from netcrier.errors import DamageError, StoreError, UsageError
 from netcrier.masterd import identity
 from netcrier.masterd.identity import Identity

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from netcrier.core.admission import Grant
-from netcrier.core.composer import Composed
-from netcrier.core.conditions import Condition
 from netcrier.core.delivery import HAVE, MOVES, OPEN, Receipt, State
 from netcrier.core.events import NodeRow
-from netcrier.core.keyring import GroupKeys
-from netcrier.core.outbox import OutLane
+from netcrier.core.master.admission import Grant
+from netcrier.core.master.composer import Composed
+from netcrier.core.master.conditions import Condition
+from netcrier.core.master.keyring import GroupKeys
+from netcrier.core.master.outbox import OutLane
 from netcrier.errors import StoreError
 from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd.retention import Retention, drop_old

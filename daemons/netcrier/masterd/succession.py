@@ -19,7 +19,7 @@ from netcrier.core.standing import Standing
 from netcrier.errors import UsageError
 
 if TYPE_CHECKING:
-    from netcrier.core.tenure import Tenure
+    from netcrier.core.master.tenure import Tenure
 
 Answer = Callable[[Any, Caller], Any]
 Require = Callable[[], Coroutine[Any, Any, None]]

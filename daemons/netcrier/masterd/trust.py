@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from netcrier.core.admission import Grant
 from netcrier.core.events import NodeRow
-from netcrier.core.keyring import GroupKeys
-from netcrier.core.roster import Node
-from netcrier.core.speaker import Speaker
+from netcrier.core.master.admission import Grant
+from netcrier.core.master.keyring import GroupKeys
+from netcrier.core.master.roster import Node
+from netcrier.core.master.speaker import Speaker
 from netcrier.errors import NotFoundError, StoreError, UsageError
 from netcrier.masterd.store import Store
 from netcrier.runtime.store import Writer

@@ -18,8 +18,8 @@ from netcrier.control.types.master import (
     Tokens,
 )
 from netcrier.control.types.shared import Done, Nothing
-from netcrier.core.admission import Grant
-from netcrier.core.roster import Node, Roster
+from netcrier.core.master.admission import Grant
+from netcrier.core.master.roster import Node, Roster
 from netcrier.errors import NotFoundError, UsageError
 from netcrier.runtime.udp import clock_us
 

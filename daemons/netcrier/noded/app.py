@@ -31,10 +31,10 @@ from netcrier.core.events import (
     Received,
     Settled,
 )
-from netcrier.core.greeting import Self
-from netcrier.core.hearing import Membership
-from netcrier.core.inbox import Batch, Lane
-from netcrier.core.listener import Listener
+from netcrier.core.node.greeting import Self
+from netcrier.core.node.hearing import Membership
+from netcrier.core.node.inbox import Batch, Lane
+from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import parity
 from netcrier.errors import ConfigError, DecodeError, StoreError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from netcrier.core.catch_up import PROGRESS_WITHIN
 from netcrier.core.events import Address
+from netcrier.core.node.catch_up import PROGRESS_WITHIN
 from netcrier.wire.catch_up import Frames, frame
 from netcrier.wire.limits import CATCH_UP_CHUNK
 

@@ -21,7 +21,7 @@ from netcrier.control.types.node import (
     ReceivedRow,
 )
 from netcrier.control.types.shared import Body, BodyRequest, Nothing
-from netcrier.core.listener import Listener
+from netcrier.core.node.listener import Listener
 from netcrier.errors import NotFoundError
 from netcrier.noded.entry import Entry
 from netcrier.noded.message_runs import MessageRuns

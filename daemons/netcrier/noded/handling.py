@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netcrier.core.events import Asked, Pin
-    from netcrier.core.listener import Listener
+    from netcrier.core.node.listener import Listener
     from netcrier.core.outcomes import Untold
     from netcrier.errors import StoreError
     from netcrier.noded.config import HandlersSection

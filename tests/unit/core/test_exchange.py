@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 from netcrier.core.events import Datagram, Pin, Received
-from netcrier.core.outbox import OutLane
+from netcrier.core.master.outbox import OutLane
 from netcrier.core.questions import Over
 from netcrier.errors import DecodeError
 from netcrier.ids import GroupId, MessageId

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 from netcrier.core.delivery import State
-from netcrier.core.keyring import GroupKeys
+from netcrier.core.master.keyring import GroupKeys
 from netcrier.core.pacing import ANNOUNCED, OLD_EPOCH, receipt_window, renewal_spread
 from netcrier.ids import MessageId
 from netcrier.wire import signed

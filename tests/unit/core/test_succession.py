@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from netcrier.core.delivery import State
 from netcrier.core.events import Audience, Datagram, NodeRow, Received
-from netcrier.core.inbox import Passed
-from netcrier.core.keyring import Keyring
-from netcrier.core.outbox import OutLane
-from netcrier.core.speaker import Speaker
+from netcrier.core.master.keyring import Keyring
+from netcrier.core.master.outbox import OutLane
+from netcrier.core.master.speaker import Speaker
+from netcrier.core.master.tenure import LISTEN_FOR
+from netcrier.core.master.voice import Identity
+from netcrier.core.node.inbox import Passed
+from netcrier.core.node.telling import TELL_EVERY
 from netcrier.core.standing import Standing, StandingChanged
-from netcrier.core.telling import TELL_EVERY
-from netcrier.core.tenure import LISTEN_FOR
-from netcrier.core.voice import Identity
 from netcrier.errors import UsageError
 from netcrier.ids import LANES, MessageId
 from netcrier.wire.header import read_front

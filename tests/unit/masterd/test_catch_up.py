@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 from netcrier.core.events import Received
-from netcrier.core.speaker import Speaker
+from netcrier.core.master.speaker import Speaker
 from netcrier.errors import ConfigError, DecodeError
 from netcrier.masterd import catch_up
 from netcrier.masterd.catch_up import CatchUpPort

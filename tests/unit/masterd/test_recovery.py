@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from netcrier.core.admission import Grant
 from netcrier.core.events import NodeRow
-from netcrier.core.keyring import GroupKeys
+from netcrier.core.master.admission import Grant
+from netcrier.core.master.keyring import GroupKeys
 from netcrier.errors import DamageError, StoreError, UsageError
 from netcrier.ids import NodeId
 from netcrier.masterd import recovery

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from netcrier.core.admission import Grant
-from netcrier.core.composer import Composed
 from netcrier.core.delivery import Receipt, State
 from netcrier.core.events import NodeRow
-from netcrier.core.keyring import GroupKeys
+from netcrier.core.master.admission import Grant
+from netcrier.core.master.composer import Composed
+from netcrier.core.master.keyring import GroupKeys
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId, NodeId
 from netcrier.masterd.retention import RECEIPTS_KEPT, Retention

@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from netcrier.core.hearing import Membership
-from netcrier.core.inbox import Inbox, Lane
+from netcrier.core.node.hearing import Membership
+from netcrier.core.node.inbox import Inbox, Lane
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId
 from netcrier.noded.entry import Entry

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from netcrier.core.hearing import Membership
-from netcrier.core.inbox import Arrival, Inbox, Lane
+from netcrier.core.node.hearing import Membership
+from netcrier.core.node.inbox import Arrival, Inbox, Lane
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId, MessageId
 from netcrier.noded import journal as journals

@@ -24,7 +24,7 @@ PACKAGE: Final = Path(netcrier.__file__).parent
 SOURCE: Final = "\n".join(
     path.read_text()
     for layer in ("wire", "core", "masterd", "noded")
-    for path in sorted((PACKAGE / layer).glob("*.py"))
+    for path in sorted((PACKAGE / layer).rglob("*.py"))
 )
 REASONS: Final = sorted(
     set(re.findall(r'DecodeError\("([a-z ]+)"', SOURCE))

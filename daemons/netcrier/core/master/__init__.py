@@ -1,0 +1,1 @@
+"""The machine of the master: numbers, signs, sends, repairs, and collects receipts."""

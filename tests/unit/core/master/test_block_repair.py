@@ -1,0 +1,56 @@
+"""What is sent again for a block: parity where it is less, else each fragment, to as many as need it."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from netcrier.core.master.block_repair import Ask, Mending, mending, remaining
+from netcrier.wire.fetch import Lack, bitmap_of
+
+
+def lacks(*places: int, header: bool = False, parity: bool = True, need: int | None = None) -> Ask:
+    return Ask(Lack(0, header, len(places) if need is None else need, bitmap_of(list(places))), parity)
+
+
+@pytest.mark.parametrize(
+    ("asks", "sent"),
+    [
+        ({7: lacks(3, 4)}, Mending(False, None, 0, ((3, 7), (4, 7)))),
+        ({7: lacks(3), 8: lacks(3)}, Mending(False, None, 0, ((3, None),))),
+        ({7: lacks(3), 8: lacks(4)}, Mending(False, None, 1, ())),
+        ({7: lacks(3), 8: lacks(4, 5)}, Mending(False, None, 2, ())),
+        ({7: lacks(*range(5)), 8: lacks(9)}, Mending(False, None, 5 + 1, ())),
+        ({7: lacks(*range(16)), 8: lacks(20)}, Mending(False, None, 16 + 8, ())),
+        ({7: lacks(3), 8: lacks(4, parity=False)}, Mending(False, None, 0, ((3, 7), (4, 8)))),
+        ({7: lacks(3), 8: lacks(4), 9: lacks(4, parity=False)}, Mending(False, None, 1, ((4, 9),))),
+        ({7: lacks(1, 2, 3, need=1), 8: lacks(1, 2, 3)}, Mending(False, None, 0, ((1, None), (2, None), (3, None)))),
+        ({7: lacks(header=True)}, Mending(True, 7, 0, ())),
+        ({7: lacks(header=True), 8: lacks(header=True)}, Mending(True, None, 0, ())),
+    ],
+)
+def test_the_least_that_serves_all_is_sent(asks: dict[int, Ask], sent: Mending) -> None:
+    assert mending(asks, parity=True) == sent
+
+
+def test_a_master_without_the_code_repeats_fragments() -> None:
+    assert mending({7: lacks(3), 8: lacks(4)}, parity=False) == Mending(False, None, 0, ((3, 7), (4, 8)))
+
+
+@pytest.mark.parametrize(
+    ("ask", "sent", "left"),
+    [
+        (lacks(3, 4), Mending(False, None, 2, ()), None),
+        (lacks(3, 4, 5), Mending(False, None, 1, ()), lacks(3, 4, 5, need=2)),
+        (lacks(3, 4, parity=False), Mending(False, None, 2, ()), lacks(3, 4, parity=False)),
+        (lacks(3, 4), Mending(False, None, 0, ((3, None), (4, None), (5, None))), None),
+        (lacks(3, 4), Mending(False, None, 0, ((3, None),)), lacks(4)),
+        (lacks(3), Mending(False, None, 0, ((3, 7),)), lacks(3)),
+        (lacks(header=True), Mending(True, None, 0, ()), None),
+        (lacks(header=True), Mending(True, 7, 0, ()), lacks(header=True)),
+        (lacks(3, header=True), Mending(False, None, 5, ()), lacks(header=True)),
+    ],
+)
+def test_an_ask_is_answered_in_part_by_what_was_sent_to_all_after_it(ask: Ask, sent: Mending, left: Ask | None) -> None:
+    early = replace(ask, at_us=1)
+    assert remaining(early, sent, 2) == (replace(left, at_us=1) if left else None)
+    assert remaining(early, sent, 1) == early

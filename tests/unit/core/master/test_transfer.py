@@ -1,0 +1,195 @@
+"""The master's side of messages in blocks: order, pace, repair, memory."""
+
+from __future__ import annotations
+
+import pytest
+from netcrier.core.delivery import Delivery, State
+from netcrier.core.master.deliveries import Deliveries
+from netcrier.core.master.rate import RATE_START, RATE_STEP
+from netcrier.core.master.transfer import IDLE_AFTER, MEASURE_AFTER, Send, Transfers
+from netcrier.core.parity import Parity
+from netcrier.errors import DecodeError
+from netcrier.ids import MessageId
+from netcrier.wire.fetch import Fetch, Lack, bitmap_of
+from netcrier.wire.kinds import Kind
+from netcrier.wire.limits import FRAGMENT_SIZE, FRAGMENTS_MAX, MESSAGE_MAX, PLACES_MAX, TRANSFERS_MAX
+
+SMALL = FRAGMENT_SIZE * 40
+
+
+class Shelf:
+    def __init__(self, **bodies: int) -> None:
+        self.bodies = {MessageId.parse(name.strip("_")): bytes(size) for name, size in bodies.items()}
+
+    def signed_message(self, identity: MessageId) -> bytes | None:
+        return b"signed" if identity in self.bodies else None
+
+    def body(self, identity: MessageId) -> bytes | None:
+        return self.bodies.get(identity)
+
+
+def transfers(shelf: Shelf, parity: Parity | None = None) -> tuple[Transfers, Deliveries]:
+    deliveries = Deliveries()
+    return Transfers(shelf, deliveries, parity), deliveries
+
+
+def run(one: Transfers, start: float, end: float) -> list[tuple[float, Send]]:
+    """All that leaves, when its time comes."""
+    found, now, turns = [], start, 0
+    while one.timer is not None and one.timer <= end:
+        now = max(now, one.timer)
+        found += [(now, send) for send in one.due(now)]
+        turns += 1
+        assert turns < 5000, "due and does nothing"
+    return found
+
+
+def fetch(name: str, *lacks: Lack, parity: bool = True) -> Fetch:
+    return Fetch(1, MessageId.parse(name), parity, lacks)
+
+
+def lack(block: int, *places: int, header: bool = False) -> Lack:
+    return Lack(block, header, len(places), bitmap_of(list(places)))
+
+
+def test_a_message_is_sent_once_to_all_and_named_again_at_its_end() -> None:
+    one, _ = transfers(Shelf(_1=SMALL))
+    one.begin(MessageId(1, 0, 1), 10.0)
+    assert one.coming(MessageId(1, 0, 1))
+    sent = [send for _, send in run(one, 10.0, 11.0)]
+    assert not one.coming(MessageId(1, 0, 1))
+    kinds = [send.kind for send in sent]
+    assert kinds == [
+        Kind.MESSAGE, Kind.BLOCK, *[Kind.FRAGMENT] * 32, Kind.BLOCK, *[Kind.FRAGMENT] * 8, Kind.MESSAGE,
+    ]  # fmt: skip
+    assert {send.to for send in sent} == {None}
+
+
+def test_a_mebibyte_leaves_at_the_rate() -> None:
+    one, _ = transfers(Shelf(_1=MESSAGE_MAX))
+    one.begin(MessageId(1, 0, 1), 10.0)
+    times = [at for at, _ in run(one, 10.0, 11.0)]
+    assert 0.06 < times[-1] - times[0] < 0.1
+
+
+def test_messages_of_a_lane_go_one_after_the_other_and_the_urgent_lane_overtakes() -> None:
+    one, _ = transfers(Shelf(_1=MESSAGE_MAX, _2=SMALL, _u1=SMALL))
+    one.begin(MessageId(1, 0, 1), 10.0)
+    one.begin(MessageId(1, 0, 2), 10.0)
+    before = [send.message for _, send in run(one, 10.0, 10.02)]
+    one.begin(MessageId(1, 1, 1), 10.02)
+    after = [send.message for _, send in run(one, 10.02, 12.0)]
+    assert set(before) == {MessageId(1, 0, 1)}
+    assert [name for name, last in zip(after, [None, *after], strict=False) if name != last] == [
+        MessageId(1, 1, 1), MessageId(1, 0, 1), MessageId(1, 0, 2),
+    ]  # fmt: skip
+
+
+def test_fetches_are_gathered_and_served_by_parity() -> None:
+    one, _ = transfers(Shelf(_1=SMALL), Parity())
+    one.begin(MessageId(1, 0, 1), 10.0)
+    run(one, 10.0, 10.1)
+    for index, place in ((4, 3), (5, 9), (6, 20)):
+        one.fetch(fetch("1", lack(0, place)), index, 10.1)
+    sent = run(one, 10.1, 10.15)
+    assert [(send.kind, send.to) for _, send in sent] == [(Kind.PARITY, None)]
+    assert sent[0][0] > 10.1
+    assert one.repaired == 1
+
+
+def test_what_a_node_said_before_the_last_repair_left_is_not_answered_again() -> None:
+    one, _ = transfers(Shelf(_1=SMALL), Parity())
+    one.begin(MessageId(1, 0, 1), 10.0)
+    run(one, 10.0, 10.1)
+    for index, place in ((4, 3), (5, 9)):
+        one.fetch(fetch("1", lack(0, place)), index, 10.1, 1_000)
+    assert [send.kind for send in one.due(10.12, 2_000)] == [Kind.PARITY]
+    for index, place in ((6, 20), (7, 21)):
+        one.fetch(fetch("1", lack(0, place)), index, 10.13, 1_500)
+    assert not [*one.due(10.15, 3_000)]
+    for index, place in ((6, 20), (7, 21)):
+        one.fetch(fetch("1", lack(0, place)), index, 10.16, 2_500)
+    assert [send.kind for send in one.due(10.18, 4_000)] == [Kind.PARITY]
+
+
+def test_parity_of_a_block_has_another_place_each_time_and_begins_anew_at_the_end() -> None:
+    one, _ = transfers(Shelf(_1=SMALL), Parity())
+    places, now = [], 10.0
+    for _ in range((PLACES_MAX - FRAGMENTS_MAX) // 32 + 1):
+        for index in (4, 5):
+            one.fetch(fetch("1", Lack(0, False, 31, 2**32 - 1)), index, now)
+        places += [send.plaintext[15] for _, send in run(one, now, now + 0.1)]
+        now += 0.1
+    around = [*range(FRAGMENTS_MAX, PLACES_MAX)] * 3
+    assert places == around[: len(places)]
+    assert len(places) > PLACES_MAX - FRAGMENTS_MAX
+
+
+def test_a_single_node_is_served_alone_and_a_lost_block_first() -> None:
+    one, _ = transfers(Shelf(_1=SMALL), Parity())
+    one.fetch(fetch("1", lack(1, 2, header=True)), 4, 10.0)
+    assert [(send.kind, send.to) for _, send in run(one, 10.0, 10.1)] == [(Kind.BLOCK, 4), (Kind.FRAGMENT, 4)]
+
+
+def test_what_is_still_to_be_sent_is_not_repaired() -> None:
+    one, _ = transfers(Shelf(_1=MESSAGE_MAX, _2=SMALL))
+    one.begin(MessageId(1, 0, 1), 10.0)
+    one.begin(MessageId(1, 0, 2), 10.0)
+    run(one, 10.0, 10.02)
+    one.fetch(fetch("1", lack(0, 1)), 4, 10.02)
+    one.fetch(fetch("2", lack(0, 1)), 4, 10.02)
+    run(one, 10.02, 12.0)
+    assert one.repaired == 0
+
+
+def test_a_block_that_the_message_does_not_have_is_malformed() -> None:
+    one, _ = transfers(Shelf(_1=SMALL))
+    with pytest.raises(DecodeError, match="malformed"):
+        one.fetch(fetch("1", lack(2, 0)), 4, 10.0)
+
+
+def test_a_message_that_is_no_longer_kept_is_said() -> None:
+    one, _ = transfers(Shelf())
+    one.begin(MessageId(1, 0, 1), 10.0)
+    assert run(one, 10.0, 20.0) == []
+    with pytest.raises(DecodeError, match="no longer kept"):
+        one.fetch(fetch("1", lack(0, 0)), 4, 20.0)
+
+
+def test_a_body_leaves_the_memory_when_nobody_fetches_and_comes_back_when_one_does() -> None:
+    shelf = Shelf(_1=SMALL)
+    one, _ = transfers(shelf)
+    one.begin(MessageId(1, 0, 1), 10.0)
+    run(one, 10.0, 10.1 + IDLE_AFTER + MEASURE_AFTER)
+    run(one, 13.0, 20.0)
+    assert one.timer is None
+    one.fetch(fetch("1", lack(0, 7)), 4, 20.0)
+    assert [send.to for _, send in run(one, 20.0, 20.1)] == [4]
+
+
+def test_more_messages_than_fit_the_memory_are_not_repaired_at_once() -> None:
+    names = {f"_{number}": SMALL for number in range(1, TRANSFERS_MAX + 2)}
+    one, _ = transfers(Shelf(**names))
+    for number in range(1, TRANSFERS_MAX + 1):
+        one.fetch(fetch(str(number), lack(0, 0)), 4, 10.0)
+    with pytest.raises(DecodeError, match="too many repairs"):
+        one.fetch(fetch(str(TRANSFERS_MAX + 1), lack(0, 0)), 4, 10.0)
+    assert len(run(one, 10.0, 10.5)) == TRANSFERS_MAX
+    one.fetch(fetch(str(TRANSFERS_MAX + 1), lack(0, 0)), 4, 10.5)
+    assert len(run(one, 10.5, 11.0)) == 1
+
+
+@pytest.mark.parametrize(("lost", "bits"), [(0, RATE_START + RATE_STEP), (10, RATE_START * 0.75)])
+def test_the_loss_of_a_message_sets_the_rate(lost: int, bits: float) -> None:
+    one, deliveries = transfers(Shelf(_1=SMALL))
+    delivery = Delivery(MessageId(1, 0, 1), range(10), 10.0)
+    deliveries.track(delivery)
+    one.begin(delivery.message, 10.0)
+    run(one, 10.0, 10.05)
+    for index in range(8):
+        delivery.move(index, State.RECEIVED, 10.06)
+    if lost:
+        for index in (8, 9):
+            one.fetch(fetch("1", lack(0, *range(lost))), index, 10.06)
+    run(one, 10.06, 10.2 + MEASURE_AFTER)
+    assert one.rate.bits == bits

@@ -30,8 +30,8 @@ class Fragments:
     def __init__(self) -> None:
         self._held: dict[tuple[int, str, str, int], _Parts] = {}
 
-    def take(self, now: int, time: int, part: Fragment) -> Datagram | Fragment | None:
-        """The datagram, when this part, of `time`, makes it whole; `now` is the latest time of all."""
+    def take(self, now: int, part: Fragment) -> Datagram | Fragment | None:
+        """The datagram, when this part makes it whole; `now` is the latest time of all packets so far."""
         size, captured = part.of.body.size, part.of.body.data
         if len(captured) < size:  # cut short by the capture: a first one still tells its ports
             return None if part.at else _chained(part, part.of.body, part.of.ip_bytes)
@@ -40,7 +40,7 @@ class Fragments:
         key = (part.of.version, part.of.source, part.of.target, part.ident)
         held = self._held.get(key)
         if held is None or now - held.begun > IDLE:
-            held = self._held[key] = _Parts(time)
+            held = self._held[key] = _Parts(now)
         for place, octet in enumerate(captured, part.at):
             held.octets.setdefault(place, octet)
         top = part.at + size

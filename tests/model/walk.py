@@ -36,7 +36,7 @@ class Walk:
         for packet, vlans in found:
             part = parse(packet)
             while isinstance(part, Fragment):
-                part = self._fragments.take(self.table.now, time, part)
+                part = self._fragments.take(self.table.now, part)
             if part:
                 self._datagram(time, part, vlans, around)
 

@@ -37,6 +37,14 @@ def test_fragments_are_put_together_in_any_order(analyse: Analyse) -> None:
         assert [(r["orig_pkts"], r["orig_ip_bytes"], r["history"]) for r in records] == [(1, 228, "D")]
 
 
+def test_fragments_are_put_together_where_time_has_gone_back(analyse: Analyse) -> None:
+    """As in captures that were joined: an hour after the first packet comes one that is older."""
+    later = [(3600 * SECOND, frames.ethernet(frames.udp(CLIENT, 4001, SERVER, 53, b"later")[14:]))]
+    parts = [(SECOND + i, frames.ethernet(part)) for i, part in enumerate(fragments(DATAGRAM, 3, 1))]
+    records = analyse(later + parts)
+    assert sorted((r["id.orig_p"], r["orig_ip_bytes"]) for r in records) == [(4000, len(DATAGRAM)), (4001, 33)]
+
+
 def test_a_datagram_of_ipv6_has_the_bytes_that_it_had_before_it_was_cut(analyse: Analyse) -> None:
     for cut in (8, 20):
         (record,) = analyse(at_once(fragments(DATAGRAM6, cut, 1)))

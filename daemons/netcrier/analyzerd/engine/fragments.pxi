@@ -88,7 +88,7 @@ cdef int find_datagram(Kernel self, Packet* p, uint32_t ident, uint8_t protocol)
     d = &self.datagrams[free_place]
     memset(d, 0, sizeof(Datagram))
     d.used = True
-    d.begun = p.time
+    d.begun = self.now
     d.ident, d.protocol, d.version = ident, protocol, p.version
     d.src_hi, d.src_lo, d.dst_hi, d.dst_lo = p.src_hi, p.src_lo, p.dst_hi, p.dst_lo
     return free_place

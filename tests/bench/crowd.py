@@ -43,8 +43,8 @@ def enrol(state: Path, count: int) -> None:
     """Fill a master's state before its first start: keys, and so many approved nodes."""
     state.mkdir(parents=True)
     store, _ = open_sound(state)
-    store.keep_nodes([_row(number) for number in range(count)])
-    store.group_keys(clock_us())
+    store.group.keep_nodes([_row(number) for number in range(count)])
+    store.group.keys(clock_us())
     store.close()
 
 
@@ -61,7 +61,7 @@ class Crowd:
 
     def __init__(self, state: Path, count: int) -> None:
         store, keys = open_sound(state)
-        group = store.group_keys(clock_us())
+        group = store.group.keys(clock_us())
         store.close()
         signer, agreement = Signer(keys.signing_secret), AgreementKey(keys.agreement_secret)
         pin = Pin(keys.group, signer.public, agreement.public, "", "first-use")

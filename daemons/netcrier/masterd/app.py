@@ -45,10 +45,11 @@ from netcrier.masterd.carriers import Carriers, Wishes, choose, listed, wished
 from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.event_log import EventLog
+from netcrier.masterd.messages import BEGINNING, Stored
 from netcrier.masterd.receipts import Receipts
 from netcrier.masterd.recovery import STORE, open_sound
 from netcrier.masterd.retention import Retention
-from netcrier.masterd.store import BEGINNING, Store, Stored
+from netcrier.masterd.store import Store
 from netcrier.masterd.succession import Voice, guarded, refuse_term
 from netcrier.masterd.trust import Trust
 from netcrier.masterd.whereabouts import Whereabouts, lock
@@ -121,21 +122,21 @@ class App:
         self.store, keys = open_sound(state)
         mark = self.place.runtime_dir / f"{unit_name('masterd', self.place.instance)}.last-run"
         self._whereabouts = Whereabouts(state / STORE, mark)
-        moved = self.store.boots > 0 and self.store.place != self._whereabouts.now()
-        self.unknown = self.store.unknown
-        term, boot = self.store.begin_boot()
+        moved = self.store.terms.boots > 0 and self.store.terms.place != self._whereabouts.now()
+        self.unknown = self.store.terms.unknown
+        term, boot = self.store.terms.begin_boot()
         me = Identity(
             keys.group, config.group, Signer(keys.signing_secret), AgreementKey(keys.agreement_secret),
             term, boot, config.port,
         )  # fmt: skip
         store = self.store
-        keyring = Keyring(store.group_keys(clock_us()))
+        keyring = Keyring(store.group.keys(clock_us()))
         self.speaker = Speaker(
-            me, keyring, store.lanes(term), store, secrets.token_bytes, parity(),
-            listen=moved, recovering=store.recovering,
-            past={old: store.lanes(old) for old in store.terms(term)}, unknown=self.unknown,
+            me, keyring, store.messages.lanes(term), store.messages, secrets.token_bytes, parity(),
+            listen=moved, recovering=store.terms.recovering,
+            past={old: store.messages.lanes(old) for old in store.messages.earlier_terms(term)}, unknown=self.unknown,
         )  # fmt: skip
-        self.speaker.admission.grants = self.store.grants()
+        self.speaker.admission.grants = self.store.group.grants()
         self._restore(term)
         log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._event_log = EventLog(log, self.speaker.roster, config.log.time)
@@ -206,14 +207,14 @@ class App:
         if wanted.ttl is not None and not 0 < wanted.ttl <= TTL_MOST:
             raise UsageError(f"a message's time to live is more than 0 and at most {TTL_MOST:,} seconds")
         async with self._sending:
-            known = self.store.by_request(wanted.request, clock_us())
+            known = self.store.messages.by_request(wanted.request, clock_us())
             if known:
-                outcomes = self.store.outcomes(known.number)
+                outcomes = self.store.outcomes.of(known.number)
                 return known, sum(not outcome.unexpected for outcome in outcomes), True
             composed = self.speaker.compose(wanted.lane, wanted.body, clock_us(), wanted.to, ttl_ms)
             try:
                 point("master: before message commit")
-                await self._writer.run(self.store.add_message, composed, wanted.request)
+                await self._writer.run(self.store.messages.add, composed, wanted.request)
                 point("master: after message commit")
             except StoreError as error:
                 self.speaker.withdraw(composed)
@@ -226,7 +227,7 @@ class App:
 
     async def forget(self, node: Node) -> None:
         """Expect nothing more from the node."""
-        await self._writer.run(self.store.forget_node, node.row)
+        await self._writer.run(self.store.group.forget_node, node.row)
         self.speaker.forget(node)
         self.receipts.never(node.row.index)
         self._pump.flush()
@@ -256,7 +257,7 @@ class App:
         for old, lane, number in tenure.unknown:
             most[old, lane] = max(number, most.get((old, lane), 0))
         unknown = sorted((*place, number) for place, number in most.items())
-        await self._writer.run(self.store.begin_term, term, fresh, unknown)
+        await self._writer.run(self.store.terms.begin, term, fresh, unknown)
         await self._writer.run(self._place_kept, True)
         _log.warning("begins term %d", term)
         self._renewing = True
@@ -273,7 +274,7 @@ class App:
             self._store_said(error)
 
     def _place_kept(self, speaking: bool) -> None:
-        self.store.keep_place(self._whereabouts.renew() if speaking else b"")
+        self.store.terms.keep_place(self._whereabouts.renew() if speaking else b"")
 
     def _settled(self, settled: StandingChanged) -> None:
         if settled.new_term:
@@ -293,18 +294,18 @@ class App:
             self._store_said(error)
 
     def _restore(self, term: int) -> None:
-        for row in self.store.nodes():
+        for row in self.store.group.nodes():
             self.speaker.enlist(row)
-        newest = self.store.newest(1)
+        newest = self.store.messages.newest(1)
         self.newest = newest[0].id if newest else None
         now, now_us = asyncio.get_running_loop().time(), clock_us()
-        for stored in self.store.unfinished():
-            outcomes = self.store.outcomes(stored.number)
+        for stored in self.store.messages.unfinished():
+            outcomes = self.store.outcomes.of(stored.number)
             states = {outcome.index: outcome.state for outcome in outcomes if not outcome.unexpected}
             sent_at = now - max(0, now_us - stored.sent_us) / 1e6
             self.speaker.restore(Delivery(stored.id, states, sent_at, states), now)
-        for one in (*self.store.terms(term), term):
-            for message, condition in self.store.conditions(one):
+        for one in (*self.store.messages.earlier_terms(term), term):
+            for message, condition in self.store.messages.conditions(one):
                 self.speaker.conditions.put(message, condition, now, now_us)
         for node in self.speaker.roster:
             if node.row.trust == "revoked":
@@ -372,7 +373,7 @@ class App:
         if grant and grant.used_by is None:
             grant = replace(grant, used_by=event.row.id)
         try:
-            await self._writer.run(self.store.keep_nodes, [event.row], grant)
+            await self._writer.run(self.store.group.keep_nodes, [event.row], grant)
         except StoreError as error:
             self._store_said(error)
             self.speaker.admission.settled(event.row.id)
@@ -393,7 +394,7 @@ class App:
 
     async def _let_wait(self, row: NodeRow) -> None:
         try:
-            await self._writer.run(self.store.keep_nodes, [row])
+            await self._writer.run(self.store.group.keep_nodes, [row])
             self.speaker.enlist(row)
         except StoreError as error:
             self._store_said(error)
@@ -413,13 +414,13 @@ class App:
         keep = Retention(config.keep_messages, config.keep_seconds * 1_000_000, config.keep_bytes)
         try:
             await self.receipts.commit()
-            await self._writer.run(self.store.drop_old, keep, clock_us())
+            await self._writer.run(self.store.messages.drop_old, keep, clock_us())
         except StoreError as error:
             self._store_said(error)
             return
         term = self.speaker.me.term
-        for one in (*self.store.terms(term), term):
-            for lane, lowest in self.store.lowest(one).items():
+        for one in (*self.store.messages.earlier_terms(term), term):
+            for lane, lowest in self.store.messages.lowest(one).items():
                 self.speaker.dropped(one, lane, lowest, asyncio.get_running_loop().time())
         self._pump.flush()
 

@@ -38,8 +38,9 @@ from netcrier.core.master.roster import Node
 from netcrier.errors import NotFoundError, UsageError
 from netcrier.ids import MessageId
 from netcrier.masterd.carriers import KINDS, MULTICAST6, UNICAST
+from netcrier.masterd.messages import Stored
 from netcrier.masterd.node_life import life_of
-from netcrier.masterd.store import Outcome, Stored
+from netcrier.masterd.outcomes import Outcome
 from netcrier.masterd.trust_handlers import TrustHandlers, named, seen
 from netcrier.runtime.naming import message_id
 from netcrier.runtime.udp import RECEIVE_BUFFER
@@ -67,7 +68,7 @@ def _state(app: App, node: Node) -> str:
 
 def _message(app: App, text: str) -> Stored:
     identity = message_id(text)
-    stored = app.store.message(identity)
+    stored = app.store.messages.find(identity)
     if stored is None:
         raise NotFoundError(f"message {identity} is not in the store; netctl messages lists the newest")
     return stored
@@ -137,20 +138,20 @@ def _warnings(app: App) -> list[str]:
         found.append(f"receive buffer {app.port.buffer} bytes: sysctl -w net.core.rmem_max={RECEIVE_BUFFER}")
     if app.port.drops:
         found.append(f"the kernel dropped {app.port.drops} datagrams for want of buffer; they are asked for again")
-    found += _lacking(app.store.gaps())
+    found += _lacking(app.store.outcomes.gaps())
     found += [f"sending fails: {name} ({count} times)" for name, count in app.port.errors.items()]
     return found
 
 
 def _last(app: App) -> LastMessage | None:
-    stored = app.store.message(app.newest) if app.newest else None
+    stored = app.store.messages.find(app.newest) if app.newest else None
     if stored is None:
         return None
     delivery = app.speaker.deliveries.get(stored.id)
     if delivery:
         expected, received = delivery.expected, delivery.received
     else:
-        outcomes = app.store.outcomes(stored.number)
+        outcomes = app.store.outcomes.of(stored.number)
         expected, received = _expected(outcomes), _received(outcomes)
     after = app.completed.get(stored.id)
     return LastMessage(
@@ -271,7 +272,7 @@ class Handlers:
     async def receipts(self, params: ReceiptsRequest, _caller: Caller) -> Receipts:
         await self._app.receipts.commit()
         stored = _message(self._app, params.id)
-        outcomes = self._app.store.outcomes(stored.number)
+        outcomes = self._app.store.outcomes.of(stored.number)
         rows = [_receipt_row(self._app, outcome) for outcome in outcomes]
         keep_seconds = self._app.config.keep_seconds
         return Receipts(
@@ -292,7 +293,7 @@ class Handlers:
             yield _receipt_row(self._app, outcome)
 
     async def nodes(self, params: NodesRequest, _caller: Caller) -> Nodes:
-        selector, gaps = parse_selector(params.to), self._app.store.gaps()
+        selector, gaps = parse_selector(params.to), self._app.store.outcomes.gaps()
         roster = self._app.speaker.roster
         rows = [
             _roster_row(self._app, node, gaps.get(node.row.index, 0))
@@ -304,7 +305,9 @@ class Handlers:
     async def explain(self, params: NodeRequest, _caller: Caller) -> NodeLife:
         speaker = self._app.speaker
         node = named(speaker.roster, params.node)
-        return life_of(speaker, node, _roster_row(self._app, node, self._app.store.gaps().get(node.row.index, 0)))
+        return life_of(
+            speaker, node, _roster_row(self._app, node, self._app.store.outcomes.gaps().get(node.row.index, 0))
+        )
 
     async def forget(self, params: NodeRequest, _caller: Caller) -> Done:
         await self._app.forget(named(self._app.speaker.roster, params.node))
@@ -313,8 +316,8 @@ class Handlers:
     async def messages(self, params: SentMessagesRequest, _caller: Caller) -> SentMessages:
         await self._app.receipts.commit()
         rows = []
-        for stored in self._app.store.newest(min(max(params.limit, 1), 1000)):
-            outcomes = self._app.store.outcomes(stored.number)
+        for stored in self._app.store.messages.newest(min(max(params.limit, 1), 1000)):
+            outcomes = self._app.store.outcomes.of(stored.number)
             rows.append(
                 SentRow(
                     id=str(stored.id),
@@ -340,7 +343,7 @@ class Handlers:
 
     async def body(self, params: BodyRequest, _caller: Caller) -> Body:
         stored = _message(self._app, params.id)
-        return Body(id=str(stored.id), body=self._app.store.body(stored.id) or stored.body)
+        return Body(id=str(stored.id), body=self._app.store.messages.body(stored.id) or stored.body)
 
     @property
     def table(self) -> Mapping[str, Any]:

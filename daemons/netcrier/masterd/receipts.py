@@ -16,7 +16,8 @@ from netcrier.core.master.speaker import Speaker
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId, NodeId
 from netcrier.masterd.event_log import EventLog
-from netcrier.masterd.store import Outcome, Store, outcome_of
+from netcrier.masterd.outcomes import Outcome, outcome_of
+from netcrier.masterd.store import Store
 from netcrier.runtime.faults import point
 from netcrier.runtime.store import Writer
 from netcrier.wire.heard import Entry
@@ -72,8 +73,8 @@ class Receipts:
         followers.add(queue)
         try:
             await self.commit()
-            stored = self._store.message(message)
-            outcomes = self._store.outcomes(stored.number) if stored else []
+            stored = self._store.messages.find(message)
+            outcomes = self._store.outcomes.of(stored.number) if stored else []
             left = {outcome.index for outcome in outcomes if outcome.state is State.PENDING}
             for outcome in outcomes:
                 if outcome.state not in (State.PENDING, State.REVOKED):
@@ -109,10 +110,10 @@ class Receipts:
         rows = [node.row for node in map(self._speaker.roster.get, changed) if node]
         try:
             if rows:
-                await self._writer.run(self._store.keep_nodes, rows)
+                await self._writer.run(self._store.group.keep_nodes, rows)
             if receipts:
                 point("master: before receipt commit")
-                await self._writer.run(self._store.add_receipts, receipts)
+                await self._writer.run(self._store.outcomes.add, receipts)
                 point("master: after receipt commit")
         except StoreError as error:
             self._receipts = receipts + self._receipts

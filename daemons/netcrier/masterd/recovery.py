@@ -24,8 +24,9 @@ from netcrier.core.master.keyring import GroupKeys
 from netcrier.errors import DamageError, StoreError, UsageError
 from netcrier.masterd import identity
 from netcrier.masterd.identity import Identity
-from netcrier.masterd.store import FIRST_TERM, Store
+from netcrier.masterd.store import Store
 from netcrier.masterd.succession import fresh_epoch
+from netcrier.masterd.terms import FIRST_TERM
 from netcrier.masterd.whereabouts import lock
 from netcrier.runtime.store import BESIDE, aside_of, set_aside
 from netcrier.wire.envelope import KEY_SIZE
@@ -50,7 +51,7 @@ def open_sound(state_dir: Path) -> tuple[Store, Identity]:
         store.close()
         raise DamageError(fault)
     if not known:
-        store.begin_term(FIRST_TERM, None, [])  # before the identity: beside one a store is never empty
+        store.terms.begin(FIRST_TERM, None, [])  # before the identity: beside one a store is never empty
     return store, identity.load_or_make(state_dir / IDENTITY)
 
 
@@ -101,7 +102,7 @@ def _go_on(path: Path) -> str:
         source = path.with_name(path.name + end)
         if source.exists():
             shutil.copyfile(source, aside.with_name(aside.name + end))
-    store.go_on()
+    store.terms.go_on()
     store.close()
     return (
         f"the store goes on without its newest {lost:,} commits, a copy is {aside.name}; a new term begins when masterd"
@@ -118,7 +119,7 @@ def _replace(state_dir: Path) -> str:
     rows, grants = (old.rows("node", "row", NodeRow), old.rows("grant_", "value", Grant)) if old else ([], [])
     store = Store(path)
     if (state_dir / IDENTITY).exists():
-        store.replace_lost(
+        store.terms.replace_lost(
             old.number("term", FIRST_TERM) if old else FIRST_TERM,
             (old.number("boot", 0) if old else 0) + 1,
             keys or GroupKeys(fresh_epoch(), os.urandom(KEY_SIZE), open=False),

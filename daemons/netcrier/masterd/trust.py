@@ -72,7 +72,7 @@ class Trust:
             if closing:
                 await self._close(grant)
             else:
-                await self._writer.run(self._store.keep_grant, grant)
+                await self._writer.run(self._store.group.keep_grant, grant)
             speaker.admission.grants[grant.id] = grant
         self._flush()
         me = speaker.me
@@ -86,7 +86,7 @@ class Trust:
             raise NotFoundError(f"no token has the id {name!r}; netctl token list shows them")
         if len(found) > 1:
             raise UsageError(f"{len(found)} tokens begin with {name!r}; name more of the id")
-        await self._writer.run(self._store.drop_grant, found[0].id)
+        await self._writer.run(self._store.group.drop_grant, found[0].id)
         self._speaker.admission.grants.pop(found[0].id, None)
         return found[0]
 
@@ -96,7 +96,7 @@ class Trust:
         """Let a node in that waits or was revoked; it gets the key at its next hello."""
         async with self._sending:
             row = node.row if node.row.approved else replace(node.row, trust="approved", approved=True)
-            await self._writer.run(self._store.keep_nodes, [row])
+            await self._writer.run(self._store.group.keep_nodes, [row])
             self._speaker.enlist(row)
 
     async def revoke(self, node: Node) -> Grant | None:
@@ -133,7 +133,7 @@ class Trust:
         for row in rows:
             self._speaker.enlist(row)
         try:
-            await self._writer.run(self._store.shut_out, keys, rows, grant, void)
+            await self._writer.run(self._store.group.shut_out, keys, rows, grant, void)
         except StoreError:
             for row in before:
                 self._speaker.enlist(row)
@@ -141,7 +141,7 @@ class Trust:
 
     async def _keep(self, keys: GroupKeys) -> None:
         before = self._speaker.keyring.keys
-        await self._writer.run(self._store.keep_keys, keys)
+        await self._writer.run(self._store.group.keep_keys, keys)
         self._speaker.take_keys(keys, _now())
         self._flush()
         if keys.given != before.given:

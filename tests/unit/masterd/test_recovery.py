@@ -27,9 +27,9 @@ def used(place: Path) -> Path:
     """A state directory whose master has run twice, with a node and a token; the store's path."""
     store, _ = open_sound(place)
     for _ in range(2):
-        store.begin_boot()
-    store.keep_keys(KEYS)
-    store.keep_nodes([NODE], GRANT)
+        store.terms.begin_boot()
+    store.group.keep_keys(KEYS)
+    store.group.keep_nodes([NODE], GRANT)
     store.close()
     return place / "store.sqlite"
 
@@ -70,7 +70,7 @@ def test_a_store_whose_log_was_cut_is_told_and_goes_on_in_a_new_term_with_what_i
     used(tmp_path)
     store, _ = open_sound(tmp_path)
     for _ in range(9):
-        store.begin_boot()
+        store.terms.begin_boot()
     log = tmp_path / "store.sqlite-wal"
     whole = log.read_bytes()
     assert whole
@@ -83,8 +83,8 @@ def test_a_store_whose_log_was_cut_is_told_and_goes_on_in_a_new_term_with_what_i
     assert "goes on without its newest" in recover(tmp_path)
     assert len(list(tmp_path.glob("store.sqlite.broken-*Z"))) == 1
     store, _ = open_sound(tmp_path)
-    assert (store.recovering, store.nodes()) == (True, [NODE])
-    assert store.boots < 11
+    assert (store.terms.recovering, store.group.nodes()) == (True, [NODE])
+    assert store.terms.boots < 11
     store.close()
     with pytest.raises(UsageError, match="is sound"):
         recover(tmp_path)
@@ -127,10 +127,10 @@ def test_recovery_keeps_what_can_be_read_and_the_broken_file(tmp_path: Path) -> 
     assert aside.name in said
     assert (tmp_path / "identity").read_bytes() == before
     store, _ = open_sound(tmp_path)
-    assert (store.recovering, store.boots) == (True, 3)
-    keys = store.group_keys(0)
+    assert (store.terms.recovering, store.terms.boots) == (True, 3)
+    keys = store.group.keys(0)
     assert (keys.epoch, keys.secret, keys.open) == (KEYS.epoch, KEYS.secret, False)
-    assert store.nodes() == [NODE]
+    assert store.group.nodes() == [NODE]
     store.close()
 
 
@@ -138,11 +138,11 @@ def test_without_anything_to_read_the_group_is_closed_under_an_epoch_that_none_h
     used(tmp_path).unlink()
     assert recover(tmp_path).startswith("there was no store to set aside")
     store, _ = open_sound(tmp_path)
-    keys = store.group_keys(0)
-    assert (store.recovering, store.nodes(), keys.open) == (True, [], False)
+    keys = store.group.keys(0)
+    assert (store.terms.recovering, store.group.nodes(), keys.open) == (True, [], False)
     assert keys.epoch > 1_700_000_000
-    store.begin_term(5, None, [(4, 0, 9)])
-    assert (store.recovering, store.unknown, store.begin_boot()[0]) == (False, [(4, 0, 9)], 5)
+    store.terms.begin(5, None, [(4, 0, 9)])
+    assert (store.terms.recovering, store.terms.unknown, store.terms.begin_boot()[0]) == (False, [(4, 0, 9)], 5)
     store.close()
 
 

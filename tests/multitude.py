@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import random
 import resource
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,9 +20,11 @@ from netcrier.core.node.inbox import Lane
 from netcrier.ids import LANES, MessageId
 from netcrier.wire import signed
 from netcrier.wire.envelope import Signer
+from netcrier.wire.header import read_kind
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import HELD_MAX, REPAIRS_MAX
 from netcrier.wire.message import Message, encode_message
+from netcrier.wire.selector import facts_of
 from netcrier.wire.signed import Head
 
 from tests.network import MASTER, Network, Node
@@ -69,6 +72,8 @@ class Multitude:
         self.ever_cut: set[int] = set()
         self.sent: dict[MessageId, bytes] = {}
         self.datagrams = self.forged = 0
+        self.said: Counter[Kind] = Counter()
+        """What the machines said; of a datagram for all, one."""
         self._recorded: list[bytes] = []
         self._heap: list[tuple[float, int, int, bytes | None, Address]] = []
         self._order = 0
@@ -145,7 +150,8 @@ class Multitude:
             )  # fmt: skip
             net.rows[row.id] = row
             net.master.enlist(row)
-            node.pin, node.membership = pin, Membership(keys, node.number, 1, net.boot, "lab")
+            told = tuple(sorted(facts_of(row.name, row.tags).items()))
+            node.pin, node.membership = pin, Membership(keys, node.number, 1, net.boot, "lab", told)
             node.lanes = tuple(Lane(lane, 1, 0) for lane in LANES)
             node.boot -= 1  # the same boot, with what the enrolment would have brought
             node.start()
@@ -212,12 +218,14 @@ class Multitude:
             node.listener.handle_timer(now, self.net.now_us)
             node.settle(now)
         for datagram in node.listener.datagrams_to_send():
+            self.said[read_kind(datagram.data)] += 1
             if place not in self.cut:
                 self._fly(MASTER_PLACE, datagram.data, node.address)
         if (timer := node.listener.timer) is not None:
             self._arm(place, timer)
 
     def _carry_down(self, datagram: Datagram) -> None:
+        self.said[read_kind(datagram.data)] += 1
         if len(self._recorded) < 1000:
             self._recorded.append(datagram.data)
         if isinstance(datagram.to, Audience):

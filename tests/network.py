@@ -296,9 +296,9 @@ class Network:
                 self._order += 1
                 self._flights.append((self.now + 1e-4, self._order, datagram.data, MASTER, node))
 
-    def _is_for(self, node: Node, to: Address | Audience | None) -> bool:
-        if isinstance(to, Audience) or to is None:
-            shared = to in (None, Audience.ALL, Audience.SHARED) and node not in self.unreached
+    def _is_for(self, node: Node, to: Address | Audience) -> bool:
+        if isinstance(to, Audience):
+            shared = to in (Audience.ALL, Audience.SHARED) and node not in self.unreached
             return shared or (
                 to is not Audience.SHARED and node.address in {*self.single, *self.master.herald.reach.targets}
             )

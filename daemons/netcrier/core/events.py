@@ -33,10 +33,10 @@ class Audience(Enum):
 
 
 class Datagram(msgspec.Struct, frozen=True):
-    """Bytes and where they go; `to` None: every node (`Audience.ALL`)."""
+    """Bytes and where they go."""
 
     data: bytes
-    to: Address | Audience | None
+    to: Address | Audience
 
 
 class Received(msgspec.Struct, frozen=True):

@@ -212,7 +212,7 @@ class Pump:
             self._settle()
             at = self._machine.timer
         for datagram in self._machine.datagrams_to_send():
-            to = Audience.ALL if datagram.to is None else datagram.to
+            to = datagram.to
             for address in self._ways(to) if isinstance(to, Audience) else (to,):
                 self._port.send(datagram.data, address)
                 self.sent += 1

@@ -9,6 +9,7 @@ import os
 import random
 
 import pytest
+from netcrier.wire.kinds import Kind
 
 from tests.multitude import Luck, Multitude
 
@@ -28,6 +29,14 @@ def test_a_take_over_in_the_middle_breaks_none_of_it() -> None:
     outcome = multitude.run(messages=20, every=0.15, take_over=True)
     assert outcome.deliveries == 100 * 20
     assert {lane.term for node in multitude.nodes for lane in node.listener.inbox.lanes} == {2}
+
+
+def test_with_good_luck_a_delivery_costs_one_report_and_nothing_is_asked_for() -> None:
+    multitude = Multitude(300, seed=5, luck=Luck(loss=0, doubled=0, delay=0.001, cut_off=0))
+    outcome = multitude.run(messages=20, every=0.3)
+    assert multitude.said[Kind.MESSAGE] == 20
+    assert outcome.deliveries <= multitude.said[Kind.REPORT] <= 1.1 * outcome.deliveries
+    assert set(multitude.said) == {Kind.BEACON, Kind.MESSAGE, Kind.REPORT}
 
 
 @pytest.mark.parametrize("fault", ["lost", "twice", "order", "forged", "unknown"])

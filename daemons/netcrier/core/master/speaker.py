@@ -211,9 +211,8 @@ class Speaker:
         waiting = list(entries)
         for at in range(0, len(waiting), HEARD_MAX):
             part = tuple(waiting[at : at + HEARD_MAX])
-            node = self.roster.at(part[0].index) if len(part) == 1 else None
             plaintext = self.voice.signed(Kind.HEARD, encode_heard(Heard(self.voice.head(), part)))
-            self.voice.say(self.voice.sealed(Kind.HEARD, plaintext), node.address if node else None)
+            self.voice.say_to({entry.index for entry in part}, self.voice.sealed(Kind.HEARD, plaintext))
         for turn in self.past.turns(waiting, self.voice.head):
             plaintext = self.voice.signed(Kind.TURN, encode_turn(turn))
             self.voice.say_to({stand.index for stand in turn.stands}, self.voice.sealed(Kind.TURN, plaintext))
@@ -379,7 +378,7 @@ class Speaker:
         node.requested_at = got.now
         lacking, skips = self.stock.requested(request, node.row.index, got.now_us)
         for skip in skips:
-            self.voice.say(skip, node.address)
+            self.voice.say_to({node.row.index}, skip)
         self._repeats.want(lacking, node.row.index, got.now)
 
     def _on_renew(self, got: Received) -> None:
@@ -399,7 +398,7 @@ class Speaker:
         self._reception.fresh(node, fetch.counter, got)
         skip = self.stock.skip(fetch.message, node.row.index, got.now_us)
         if skip:
-            self.voice.say(skip, node.address)
+            self.voice.say_to({node.row.index}, skip)
         else:
             self._transfers.fetch(fetch, node.row.index, got.now, got.now_us)
 
@@ -445,8 +444,11 @@ class Speaker:
     def _transfer(self, now: float, now_us: int) -> None:
         """Send of what goes in blocks as much as the rate allows."""
         for send in self._transfers.due(now, now_us):
-            node = self.roster.at(send.to) if send.to is not None else None
-            self.voice.say(self.voice.sealed(send.kind, send.plaintext), node.address if node else None)
+            datagram = self.voice.sealed(send.kind, send.plaintext)
+            if send.to is None:
+                self.voice.say(datagram)
+            else:
+                self.voice.say_to({send.to}, datagram)
             delivery = self.deliveries.get(send.message)
             if delivery and send.message.term == self.me.term:
                 if delivery.due_from is None:

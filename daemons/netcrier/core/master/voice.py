@@ -53,8 +53,8 @@ class Voice:
         """The datagram, under the group key of the day."""
         return seal_down(kind, self.me.group, self._keyring.keys.epoch, self._keyring.sealing(), plaintext)
 
-    def say(self, data: bytes, to: Address | Audience | None = None) -> None:
-        """To one address, to an audience, or (None) to every node."""
+    def say(self, data: bytes, to: Address | Audience = Audience.ALL) -> None:
+        """To one address or to an audience."""
         self._out.append(Datagram(data, to))
 
     def say_to(self, indexes: set[int], data: bytes) -> None:

@@ -30,7 +30,8 @@ class Upward:
         return self._counter
 
     def say(self, kind: Kind, plaintext: bytes) -> None:
-        """To the master alone."""
+        """To the master alone, whose address is known."""
+        assert self.to is not None
         self.send(Datagram(self.sealed(kind, plaintext), self.to))
 
     def send(self, datagram: Datagram) -> None:

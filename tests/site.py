@@ -13,7 +13,8 @@ from typing import Any
 
 from netcrier.control.client import Client
 from netcrier.control.failures import ControlError
-from netcrier.control.types.master import BroadcastRequest, MasterStatus, Sent, SentMessagesRequest
+from netcrier.control.types.broadcast import BroadcastRequest, Sent, SentMessagesRequest
+from netcrier.control.types.master import MasterStatus
 from netcrier.control.types.node import NodeStatus
 from netcrier_ctl.lab import Lab, Process
 

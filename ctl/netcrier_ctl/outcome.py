@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from netcrier.control.types.master import ReceiptRow, Receipts
+from netcrier.control.types.broadcast import ReceiptRow, Receipts
 
 from netcrier_ctl.render import listing, printable
 from netcrier_ctl.units import clock, milliseconds, since

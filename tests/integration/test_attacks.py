@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from netcrier.control.types.master import NodeRequest
+from netcrier.control.types.roster import NodeRequest
 from netcrier.errors import DecodeError
 from netcrier.ids import GroupId, MasterId, NodeId
 from netcrier.noded.journal import Journal

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import Refused
-from netcrier.control.types.master import BroadcastRequest, Sent
+from netcrier.control.types.broadcast import BroadcastRequest, Sent
 from netcrier.control.types.shared import BodyRequest
 from netcrier.wire.limits import ASSEMBLY_MAX, MESSAGE_MAX
 from netcrier_ctl.lab import Lab

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from netcrier.control.failures import ControlError
-from netcrier.control.types.master import NodeRequest, ReceiptRow, ReceiptsRequest, TokenRequest
+from netcrier.control.types.broadcast import ReceiptRow, ReceiptsRequest
 from netcrier.control.types.node import FollowRequest, JoinRequest, ReceivedRow
+from netcrier.control.types.roster import NodeRequest
+from netcrier.control.types.trust import TokenRequest
 from netcrier.ids import GroupId, MasterId
 from netcrier.noded.journal import Journal
 from netcrier.runtime.udp import RECEIVE_BUFFER

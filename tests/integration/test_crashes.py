@@ -9,15 +9,10 @@ from typing import Any
 
 import pytest
 from netcrier.control.failures import ControlError, Refused
-from netcrier.control.types.master import (
-    BroadcastRequest,
-    NodeRequest,
-    NodesRequest,
-    ReceiptsRequest,
-    Token,
-    TokenRequest,
-)
+from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest
 from netcrier.control.types.node import JoinRequest
+from netcrier.control.types.roster import NodeRequest, NodesRequest
+from netcrier.control.types.trust import Token, TokenRequest
 from netcrier.runtime.faults import VARIABLE
 from netcrier_ctl.lab import Lab
 

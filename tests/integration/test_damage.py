@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import ControlError
-from netcrier.control.types.master import NodeRequest, NodesRequest, ReceiptsRequest
+from netcrier.control.types.broadcast import ReceiptsRequest
+from netcrier.control.types.roster import NodeRequest, NodesRequest
 from netcrier_ctl.lab import Lab
 
 from tests.site import Daemon, Site, eventually

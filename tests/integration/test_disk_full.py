@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import ControlError, Refused
-from netcrier.control.types.master import ReceiptsRequest, SentMessagesRequest
+from netcrier.control.types.broadcast import ReceiptsRequest, SentMessagesRequest
 from netcrier_ctl.lab import Lab
 
 from tests.site import Daemon, Site, eventually

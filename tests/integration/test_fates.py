@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from netcrier.control.failures import ControlError, NotFound
+from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest
 from netcrier.control.types.life import NodeLife
-from netcrier.control.types.master import BroadcastRequest, NodeRequest, NodesRequest, ReceiptsRequest
+from netcrier.control.types.roster import NodeRequest, NodesRequest
 from netcrier.runtime.faults import POINTS, VARIABLE
 from netcrier_ctl.lab import Lab
 

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from netcrier.control.failures import ControlError
-from netcrier.control.types.master import BroadcastRequest, MasterStatus, NodeRequest, ReceiptsRequest, TokenRequest
+from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest
+from netcrier.control.types.master import MasterStatus
+from netcrier.control.types.roster import NodeRequest
+from netcrier.control.types.trust import TokenRequest
 from netcrier_ctl.lab import Lab
 
 from tests.links import only_ipv6

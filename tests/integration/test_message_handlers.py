@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from netcrier.control.types.master import BroadcastRequest, ReceiptsRequest, Sent, TokenRequest
+from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest, Sent
 from netcrier.control.types.node import JoinRequest, NodeStatus
+from netcrier.control.types.trust import TokenRequest
 from netcrier.wire.handled import Code
 from netcrier_ctl.lab import Lab
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import NotFound
-from netcrier.control.types.master import TokenRequest
 from netcrier.control.types.node import JoinRequest
 from netcrier.control.types.question import AnswerRow, PingRequest, QueryRequest
+from netcrier.control.types.trust import TokenRequest
 from netcrier_ctl.lab import Lab
 
 from tests.site import Site, eventually

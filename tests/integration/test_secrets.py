@@ -7,7 +7,8 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 
-from netcrier.control.types.master import NodeRequest, TokenRequest
+from netcrier.control.types.roster import NodeRequest
+from netcrier.control.types.trust import TokenRequest
 from netcrier.ids import MasterId
 from netcrier.noded.journal import Journal
 from netcrier.noded.trust import CREDENTIAL

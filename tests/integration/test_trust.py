@@ -11,17 +11,10 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import NotFound
-from netcrier.control.types.master import (
-    GroupKeyStatus,
-    NodeRequest,
-    NodeRow,
-    ReceiptsRequest,
-    Revoked,
-    Token,
-    TokenNameRequest,
-    TokenRequest,
-)
+from netcrier.control.types.broadcast import ReceiptsRequest
 from netcrier.control.types.node import JoinRequest
+from netcrier.control.types.roster import NodeRequest, NodeRow
+from netcrier.control.types.trust import GroupKeyStatus, Revoked, Token, TokenNameRequest, TokenRequest
 from netcrier_ctl.lab import Lab
 
 from tests.site import Daemon, Site, eventually

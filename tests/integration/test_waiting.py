@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from netcrier.control.types.master import SentMessagesRequest
+from netcrier.control.types.broadcast import SentMessagesRequest
 from netcrier.wire.limits import MESSAGE_MAX
 from netcrier_ctl.lab import Lab
 

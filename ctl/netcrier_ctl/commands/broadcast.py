@@ -16,7 +16,7 @@ from msgspec import Struct
 from netcrier.control.client import Client
 from netcrier.control.failures import Broken, Deadline
 from netcrier.control.methods import BROADCAST, RECEIPTS, RECEIPTS_FOLLOW
-from netcrier.control.types.master import BroadcastRequest, Receipts, ReceiptsRequest, Sent
+from netcrier.control.types.broadcast import BroadcastRequest, Receipts, ReceiptsRequest, Sent
 
 from netcrier_ctl.complaint import Failure
 from netcrier_ctl.exit_codes import Exit

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from netcrier.control.client import Client
 from netcrier.control.failures import ControlError
 from netcrier.control.methods import BROADCAST, MASTER_STATUS, NODE_STATUS, RECEIPTS_FOLLOW
-from netcrier.control.types.master import BroadcastRequest, ReceiptsRequest
+from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest
 from netcrier.errors import NetcrierError
 
 from netcrier_ctl.exit_codes import Exit

@@ -8,7 +8,8 @@ import re
 from argparse import ArgumentParser, Namespace
 
 from netcrier.control.methods import NODE_EXPLAIN, RECEIPTS
-from netcrier.control.types.master import NodeRequest, ReceiptRow, Receipts, ReceiptsRequest
+from netcrier.control.types.broadcast import ReceiptRow, Receipts, ReceiptsRequest
+from netcrier.control.types.roster import NodeRequest
 
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.node_life import facts, headline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from netcrier.control.methods import KEYS, KEYS_ROTATE
-from netcrier.control.types.master import GroupKeyStatus
+from netcrier.control.types.trust import GroupKeyStatus
 
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.render import listing, printable

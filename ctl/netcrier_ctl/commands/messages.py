@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from netcrier.control.failures import Broken, NotRunning
 from netcrier.control.methods import MESSAGE_BODY, MESSAGES_FOLLOW, RECEIVED_MESSAGES, SENT_MESSAGES
-from netcrier.control.types.master import SentMessagesRequest, SentRow
+from netcrier.control.types.broadcast import SentMessagesRequest, SentRow
 from netcrier.control.types.node import FollowRequest, ReceivedMessagesRequest, ReceivedRow
 from netcrier.control.types.shared import BodyRequest
 

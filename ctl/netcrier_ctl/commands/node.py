@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from netcrier.control.client import Client
 from netcrier.control.methods import NODE_APPROVE, NODE_FORGET, NODE_REVOKE, NODES
-from netcrier.control.types.master import NodeRequest, NodeRow, NodesRequest
+from netcrier.control.types.roster import NodeRequest, NodeRow, NodesRequest
 
 from netcrier_ctl.commands.nodes import note_of
 from netcrier_ctl.complaint import Failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from netcrier.control.methods import NODES
-from netcrier.control.types.master import NodeRow, NodesRequest
+from netcrier.control.types.roster import NodeRow, NodesRequest
 
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.render import Column, Style, short_id, table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from netcrier.control.methods import RECEIPTS
-from netcrier.control.types.master import ReceiptRow, ReceiptsRequest
+from netcrier.control.types.broadcast import ReceiptRow, ReceiptsRequest
 
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.outcome import outcome_of, result_line

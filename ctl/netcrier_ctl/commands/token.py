@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 
 from netcrier.control.client import Client
 from netcrier.control.methods import TOKEN_CREATE, TOKEN_LIST, TOKEN_REVOKE
-from netcrier.control.types.master import TokenNameRequest, TokenRequest, TokenRow
+from netcrier.control.types.trust import TokenNameRequest, TokenRequest, TokenRow
 
 from netcrier_ctl.complaint import Failure
 from netcrier_ctl.exit_codes import Exit

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from netcrier.control.client import Client
 from netcrier.control.methods import BROADCAST, RECEIPTS
-from netcrier.control.types.master import BroadcastRequest, ReceiptsRequest
+from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest
 from netcrier.errors import NetcrierError
 
 from netcrier_ctl.lab import Lab

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from netcrier.control.types import analyzer, life, master, node, question, shared
+from netcrier.control.types import analyzer, broadcast, life, master, node, question, roster, shared, trust
 from netcrier.control.types.shared import Done, Nothing, Right, StreamEnd
 
 if TYPE_CHECKING:
@@ -61,40 +61,46 @@ CONFIG_SHOW = Method(
 )
 
 MASTER_STATUS = Method("status", Nothing, master.MasterStatus, Right.READ, "Says how the master and its nodes are.")
-BROADCAST = Method("broadcast", master.BroadcastRequest, master.Sent, Right.CHANGE, "Sends a message to every node.")
+BROADCAST = Method(
+    "broadcast", broadcast.BroadcastRequest, broadcast.Sent, Right.CHANGE, "Sends a message to every node."
+)
 RECEIPTS = Method(
-    "receipts", master.ReceiptsRequest, master.Receipts, Right.READ, "Says which nodes have a message, and since when."
+    "receipts",
+    broadcast.ReceiptsRequest,
+    broadcast.Receipts,
+    Right.READ,
+    "Says which nodes have a message, and since when.",
 )
 RECEIPTS_FOLLOW = Stream(
     "receipts.follow",
-    master.ReceiptsRequest,
-    master.ReceiptRow,
+    broadcast.ReceiptsRequest,
+    broadcast.ReceiptRow,
     Right.READ,
     "Streams receipts as they come in; ends when all expected ones are there.",
 )
-NODES = Method("nodes", master.NodesRequest, master.Nodes, Right.READ, "Lists the nodes.")
-NODE_APPROVE = Method("node.approve", master.NodeRequest, Done, Right.CHANGE, "Lets a waiting node into the group.")
+NODES = Method("nodes", roster.NodesRequest, roster.Nodes, Right.READ, "Lists the nodes.")
+NODE_APPROVE = Method("node.approve", roster.NodeRequest, Done, Right.CHANGE, "Lets a waiting node into the group.")
 NODE_REVOKE = Method(
-    "node.revoke", master.NodeRequest, master.Revoked, Right.CHANGE, "Shuts a node out: changes the group key at once."
+    "node.revoke", roster.NodeRequest, trust.Revoked, Right.CHANGE, "Shuts a node out: changes the group key at once."
 )
 NODE_EXPLAIN = Method(
-    "node.explain", master.NodeRequest, life.NodeLife, Right.READ,
+    "node.explain", roster.NodeRequest, life.NodeLife, Right.READ,
     "Tells one node's life: since when, from where, how far it has come, what it lacks.",
 )  # fmt: skip
-NODE_FORGET = Method("node.forget", master.NodeRequest, Done, Right.CHANGE, "Takes a node out of the roster.")
+NODE_FORGET = Method("node.forget", roster.NodeRequest, Done, Right.CHANGE, "Takes a node out of the roster.")
 SENT_MESSAGES = Method(
-    "messages", master.SentMessagesRequest, master.SentMessages, Right.READ, "Lists the newest messages sent."
+    "messages", broadcast.SentMessagesRequest, broadcast.SentMessages, Right.READ, "Lists the newest messages sent."
 )
 TOKEN_CREATE = Method(
-    "token.create", master.TokenRequest, master.Token, Right.CHANGE, "Makes a join token; closes an open group."
+    "token.create", trust.TokenRequest, trust.Token, Right.CHANGE, "Makes a join token; closes an open group."
 )
-TOKEN_LIST = Method("token.list", Nothing, master.Tokens, Right.READ, "Lists the join tokens, without their secrets.")
+TOKEN_LIST = Method("token.list", Nothing, trust.Tokens, Right.READ, "Lists the join tokens, without their secrets.")
 TOKEN_REVOKE = Method(
-    "token.revoke", master.TokenNameRequest, Done, Right.CHANGE, "Makes a join token void; who joined by it stays."
+    "token.revoke", trust.TokenNameRequest, Done, Right.CHANGE, "Makes a join token void; who joined by it stays."
 )
-KEYS = Method("keys", Nothing, master.GroupKeyStatus, Right.READ, "Says which group key holds and which nodes lack it.")
+KEYS = Method("keys", Nothing, trust.GroupKeyStatus, Right.READ, "Says which group key holds and which nodes lack it.")
 KEYS_ROTATE = Method(
-    "keys.rotate", Nothing, master.GroupKeyStatus, Right.CHANGE, "Announces another group key, which then holds."
+    "keys.rotate", Nothing, trust.GroupKeyStatus, Right.CHANGE, "Announces another group key, which then holds."
 )
 
 PING = Stream(

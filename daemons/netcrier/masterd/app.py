@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from netcrier.control.methods import MASTERD, AnyMethod
 from netcrier.control.paths import unit_name
-from netcrier.control.types.master import BroadcastRequest
+from netcrier.control.types.broadcast import BroadcastRequest
 from netcrier.control.types.shared import Reloaded
 from netcrier.core.delivery import Delivery
 from netcrier.core.events import (

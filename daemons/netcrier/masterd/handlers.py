@@ -8,29 +8,20 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netcrier.control.server import Caller
-from netcrier.control.types.life import NodeLife
-from netcrier.control.types.master import (
-    AwayNode,
+from netcrier.control.types.broadcast import (
     BroadcastRequest,
-    Carrier,
-    LastMessage,
-    MasterStatus,
-    NodeCounts,
-    NodeRequest,
-    NodeRow,
-    Nodes,
-    NodesRequest,
     ReceiptRow,
     Receipts,
     ReceiptsRequest,
-    SendRate,
     Sent,
     SentMessages,
     SentMessagesRequest,
     SentRow,
-    TakenOver,
 )
+from netcrier.control.types.life import NodeLife
+from netcrier.control.types.master import AwayNode, Carrier, LastMessage, MasterStatus, NodeCounts, SendRate, TakenOver
 from netcrier.control.types.question import AnswerRow, PingRequest, QueryRequest
+from netcrier.control.types.roster import NodeRequest, NodeRow, Nodes, NodesRequest
 from netcrier.control.types.shared import Body, BodyRequest, Done, Nothing
 from netcrier.core.delivery import HAVE, State
 from netcrier.core.master.reach import MISSED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netcrier.control.types.life import LaneLife, NodeLife
-from netcrier.control.types.master import NodeRow
+from netcrier.control.types.roster import NodeRow
 from netcrier.core.master.roster import Node
 from netcrier.core.pacing import SILENCES
 from netcrier.wire.report import LaneReport

@@ -6,10 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from netcrier.control.server import Caller
-from netcrier.control.types.master import (
+from netcrier.control.types.roster import NodeRequest
+from netcrier.control.types.shared import Done, Nothing
+from netcrier.control.types.trust import (
     GroupKeyStatus,
     LackingNode,
-    NodeRequest,
     Revoked,
     Token,
     TokenNameRequest,
@@ -17,7 +18,6 @@ from netcrier.control.types.master import (
     TokenRow,
     Tokens,
 )
-from netcrier.control.types.shared import Done, Nothing
 from netcrier.core.master.admission import Grant
 from netcrier.core.master.roster import Node, Roster
 from netcrier.errors import NotFoundError, UsageError

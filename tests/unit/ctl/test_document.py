@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import msgspec
-from netcrier.control.types.master import SentRow
+from netcrier.control.types.broadcast import SentRow
 from netcrier_ctl.document import encoded, plain
 
 ROW = SentRow(id="1", sent=1.5, size=2, body=b"hi", expected=1, received=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from netcrier.control.types.master import NodeRow
+from netcrier.control.types.roster import NodeRow
 
 
 class LaneLife(Struct, frozen=True, kw_only=True):

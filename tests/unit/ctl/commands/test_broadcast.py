@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from netcrier.control.failures import Broken, Deadline, NotFound, NotPermitted, Refused
-from netcrier.control.types.master import ReceiptRow, Receipts, Sent
+from netcrier.control.types.broadcast import ReceiptRow, Receipts, Sent
 from netcrier_ctl.commands.broadcast import LARGEST, goal
 
 from tests.scripted_host import NOW, Host

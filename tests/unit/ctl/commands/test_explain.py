@@ -5,8 +5,9 @@ import json
 import pytest
 from msgspec.structs import replace
 from netcrier.control.failures import NotFound
+from netcrier.control.types.broadcast import ReceiptRow, Receipts
 from netcrier.control.types.life import LaneLife, NodeLife
-from netcrier.control.types.master import NodeRequest, NodeRow, ReceiptRow, Receipts
+from netcrier.control.types.roster import NodeRequest, NodeRow
 
 from tests.scripted_host import NOW, Host
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import Refused
-from netcrier.control.types.master import GroupKeyStatus, LackingNode, Token, TokenNameRequest, TokenRow, Tokens
 from netcrier.control.types.node import Joined
 from netcrier.control.types.shared import Done
+from netcrier.control.types.trust import GroupKeyStatus, LackingNode, Token, TokenNameRequest, TokenRow, Tokens
 
 from tests.scripted_host import NOW, Host
 

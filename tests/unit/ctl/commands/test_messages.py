@@ -4,7 +4,7 @@ import json
 
 import pytest
 from netcrier.control.failures import Broken, NotPermitted
-from netcrier.control.types.master import SentMessages, SentRow
+from netcrier.control.types.broadcast import SentMessages, SentRow
 from netcrier.control.types.node import ReceivedMessages, ReceivedRow
 from netcrier.control.types.shared import Body
 

@@ -5,8 +5,9 @@ import json
 import pytest
 from msgspec.structs import replace
 from netcrier.control.failures import NotFound
-from netcrier.control.types.master import NodeRow, Nodes, Revoked
+from netcrier.control.types.roster import NodeRow, Nodes
 from netcrier.control.types.shared import Done
+from netcrier.control.types.trust import Revoked
 from netcrier_ctl.units import NONE
 
 from tests.scripted_host import NOW, Host

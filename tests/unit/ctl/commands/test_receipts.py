@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from netcrier.control.failures import NotFound
-from netcrier.control.types.master import ReceiptRow, Receipts
+from netcrier.control.types.broadcast import ReceiptRow, Receipts
 from netcrier_ctl.units import NONE
 
 from tests.scripted_host import NOW, Host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NewType
 
 import msgspec
@@ -22,6 +23,13 @@ QUEUE_LANE = 0
 URGENT_LANE = 1
 LANES = (QUEUE_LANE, URGENT_LANE)
 
+TERM_MOST = (1 << 32) - 1
+"""A term has four bytes in a datagram."""
+SEQUENCE_MOST = (1 << 63) - 1
+"""A sequence has eight bytes in a datagram; stores hold it as a signed number."""
+
+_NAME = re.compile(r"#?(?:([0-9]{1,10})/)?(u?)([0-9]{1,19})")
+
 
 class MessageId(msgspec.Struct, frozen=True, order=True):
     """A message of one master: text form `1284` (lane 0, term 1), `u7` (urgent), `3/1284` (a later term)."""
@@ -36,7 +44,11 @@ class MessageId(msgspec.Struct, frozen=True, order=True):
 
     @classmethod
     def parse(cls, text: str) -> MessageId:
-        """The inverse of `str`; a leading `#` is allowed. Raises ValueError."""
-        head, slash, tail = text.removeprefix("#").rpartition("/")
-        lane = URGENT_LANE if tail.startswith("u") else QUEUE_LANE
-        return cls(int(head) if slash else 1, lane, int(tail.removeprefix("u")))
+        """The inverse of `str`; a leading `#` is allowed. ValueError also for a number that no message can have."""
+        found = _NAME.fullmatch(text)
+        if found is None:
+            raise ValueError("no name of a message")
+        term, urgent, sequence = int(found[1] or 1), found[2], int(found[3])
+        if not (1 <= term <= TERM_MOST and 1 <= sequence <= SEQUENCE_MOST):
+            raise ValueError("no number of a message")
+        return cls(term, URGENT_LANE if urgent else QUEUE_LANE, sequence)

@@ -143,6 +143,18 @@ def test_a_request_that_is_repeated_sends_nothing_and_tells_of_the_first(desk: D
     assert [line.get("text") for line in desk.site.nodes["node1"].lines()].count("once") == 1
 
 
+@pytest.mark.parametrize("words", [("receipts",), ("explain",), ("messages", "--body")])
+def test_a_number_that_no_message_can_have_is_2_and_one_that_was_not_sent_6(desk: Desk, words: tuple[str, ...]) -> None:
+    for name, code, said in (
+        ("9223372036854775808", 2, "is not a message"),
+        ("u99999999999999999999999999", 2, "is not a message"),
+        ("9223372036854775807", 6, "is not in the store"),
+    ):
+        done = desk.netctl(*words, name)
+        assert (done.returncode, said in done.stderr.decode()) == (code, True)
+    assert "Traceback" not in desk.site.master.stderr
+
+
 def test_a_master_that_is_down_is_3(desk: Desk) -> None:
     desk.site.master.stop()
     assert desk.netctl("broadcast", "nobody hears", "--timeout", "2s").returncode == 3

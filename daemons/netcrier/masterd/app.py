@@ -203,9 +203,9 @@ class App:
         """The message, how many nodes it is expected by, and whether the request had been made before."""
         if wanted.lane not in LANES:
             raise UsageError(f"lane {wanted.lane}: there are 0 (the queue) and 1 (urgent)")
-        ttl_ms = 0 if wanted.ttl is None else max(1, int(wanted.ttl * 1000))
         if wanted.ttl is not None and not 0 < wanted.ttl <= TTL_MOST:
             raise UsageError(f"a message's time to live is more than 0 and at most {TTL_MOST:,} seconds")
+        ttl_ms = 0 if wanted.ttl is None else max(1, int(wanted.ttl * 1000))
         async with self._sending:
             known = self.store.messages.by_request(wanted.request, clock_us())
             if known:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from netcrier.masterd.app import App
 
 _LACKING_MOST = 100
+_TTL_MOST = 315_360_000
+"""Seconds that a token may live: ten years; one without end needs no limit."""
 
 
 def named(roster: Roster, name: str) -> Node:
@@ -104,8 +106,8 @@ class TrustHandlers:
         return Revoked(epoch=keyring.keys.epoch, void_token=void.id.hex() if void else None, closed_now=was_open)
 
     async def make_token(self, params: TokenRequest, _caller: Caller) -> Token:
-        if params.ttl is not None and params.ttl <= 0:
-            raise UsageError("a token's time to live is more than 0 seconds")
+        if params.ttl is not None and not 0 < params.ttl <= _TTL_MOST:
+            raise UsageError(f"a token's time to live is more than 0 and at most {_TTL_MOST:,} seconds")
         token, closed_now, expires = await self._app.trust.make_token(params.ttl, params.once)
         return Token(token=token, closed_now=closed_now, expires=None if expires is None else expires / 1e6)
 

@@ -125,7 +125,7 @@ class Transaction:
             raise StoreError(f"the store cannot be written: {failure}") from failure
         if not kind:
             point("any: after commit")
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, (sqlite3.Error, OverflowError)):  # the latter: a number of a peer that has no place there
             raise StoreError(f"the store cannot be written: {error}") from error
 
 

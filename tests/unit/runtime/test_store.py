@@ -13,10 +13,11 @@ from netcrier.runtime.store import HANDED, HANDED_MOST, QUICK, Transaction, Writ
 SCHEMA = "CREATE TABLE IF NOT EXISTS t(x INTEGER UNIQUE)"
 
 
-def test_an_error_undoes_the_whole_transaction(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last", [1, 1 << 63])
+def test_an_error_undoes_the_whole_transaction(last: int, tmp_path: Path) -> None:
     database = open_database(tmp_path / "db", SCHEMA)
     with pytest.raises(StoreError, match="cannot be written"), Transaction(database) as inside:
-        inside.executemany("INSERT INTO t VALUES (?)", [(1,), (2,), (1,)])
+        inside.executemany("INSERT INTO t VALUES (?)", [(1,), (2,), (last,)])
     assert database.execute("SELECT count(*) FROM t").fetchone() == (0,)
     database.close()
 

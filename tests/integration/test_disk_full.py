@@ -124,7 +124,8 @@ def test_a_master_whose_store_disk_is_full_refuses_and_gives_no_number_twice(tmp
 
         with pytest.raises(Refused, match="cannot be written"):
             send_until_refused()
-        assert "refused" in " ".join(here.master_status().warnings)
+        assert "broadcasts are refused, " in " ".join(here.master_status().warnings)
+        assert "receipts wait in memory" in " ".join(here.master_status().warnings)
         free(master)
 
         def sends_again() -> bool:

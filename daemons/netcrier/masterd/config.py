@@ -32,9 +32,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The UDP port on which nodes listen."""
     keep_messages: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 10_000
     """Messages kept for nodes that are away; older ones are dropped, and are a gap to who lacks them."""
-    keep_seconds: Annotated[int, msgspec.Meta(ge=0)] = 604_800
+    keep_seconds: Annotated[int, msgspec.Meta(ge=0, le=3_153_600_000)] = 604_800
     """How long messages are kept, in seconds; 0: as long as the two other bounds allow."""
-    keep_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1_073_741_824
+    keep_bytes: Annotated[int, msgspec.Meta(ge=0, le=1 << 60)] = 1_073_741_824
     """Bytes of messages that are kept; 0: as many as the two other bounds allow."""
     log: LogSection = LogSection()
     """How logs are written."""

@@ -103,6 +103,12 @@ def _lacking(gaps: Mapping[int, int]) -> list[str]:
     return [f"{nodes} messages that are no longer kept: netctl nodes"] if gaps else []
 
 
+def _in_memory(app: App) -> str:
+    """What waits while the store refuses."""
+    waiting = f"{app.receipts.waiting:,} receipts wait in memory"
+    return f"{waiting} and no more are taken; nodes repeat them" if app.speaker.overfull else waiting
+
+
 def _warnings(app: App) -> list[str]:
     found = []
     tenure = app.speaker.tenure
@@ -124,7 +130,7 @@ def _warnings(app: App) -> list[str]:
             " list them (nodes), or give their network a carrier that reaches it"
         )
     if app.store_error:
-        found.append(f"{app.store_error}: broadcasts are refused")
+        found.append(f"{app.store_error}: broadcasts are refused, {_in_memory(app)}")
     if app.port.buffer < RECEIVE_BUFFER:
         found.append(f"receive buffer {app.port.buffer} bytes: sysctl -w net.core.rmem_max={RECEIVE_BUFFER}")
     if app.port.drops:

@@ -1,7 +1,8 @@
 """What nodes say of messages, on its way into the store and to who follows it.
 
 Receipts are gathered for some milliseconds and committed together; only then does the speaker say that they were heard.
-What the store refuses is kept and tried again.
+What the store refuses is kept and tried again. Where too much of it waits, the speaker is told to look at no report
+until there is room: what it has looked at once it would not tell again.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from netcrier.masterd.store import Store
 from netcrier.runtime.faults import point
 from netcrier.runtime.store import Writer
 from netcrier.wire.heard import Entry
+from netcrier.wire.limits import RECEIPTS_WAITING_MAX
 
 _COMMIT_EVERY: Final = 0.020
 _AGAIN: Final = 1.0
+_TOGETHER: Final = 8192
+"""Receipts of one commit: a store that refuses has not worked on all of them each time."""
 
 
 class Receipts:
@@ -45,8 +49,13 @@ class Receipts:
         self._committing = asyncio.Lock()
         self._receipts: list[Receipt] = []
         self._heard: list[Entry] = []
+        self._flying: list[Receipt] = []
+        """Of the commit that runs, what is not on disk."""
         self._rows: set[NodeId] = set()
         self._due = False
+        self._refused = False
+        """Whether the last commit failed."""
+        self._retry: asyncio.TimerHandle | None = None
         self._followers: dict[MessageId, set[asyncio.Queue[Receipt]]] = {}
 
     def take(self, event: ReceiptsIn) -> None:
@@ -59,7 +68,13 @@ class Receipts:
                 queue.put_nowait(receipt)
         if event.heard:
             self._heard.append(event.heard)
+        self._bound()
         self._soon()
+
+    @property
+    def waiting(self) -> int:
+        """Receipts, and answers to reports, that are not on disk."""
+        return len(self._flying) + len(self._receipts) + len(self._heard)
 
     def changed(self, node: NodeId) -> None:
         """A node's row is another: commit it soon."""
@@ -103,7 +118,7 @@ class Receipts:
 
     async def _commit_now(self) -> None:
         self._due = False
-        receipts, self._receipts = self._receipts, []
+        receipts, self._flying, self._receipts = self._receipts, self._receipts, []
         heard, self._heard = self._heard, []
         changed, self._rows = self._rows, set()
         # As they are now: a row from before a revocation must not follow it into the store.
@@ -111,23 +126,36 @@ class Receipts:
         try:
             if rows:
                 await self._writer.run(self._store.group.keep_nodes, rows)
-            if receipts:
+            while receipts:
                 point("master: before receipt commit")
-                await self._writer.run(self._store.outcomes.add, receipts)
+                await self._writer.run(self._store.outcomes.add, receipts[:_TOGETHER])
                 point("master: after receipt commit")
+                del receipts[:_TOGETHER]
         except StoreError as error:
-            self._receipts = receipts + self._receipts
+            self._receipts, self._flying = receipts + self._receipts, []
             self._heard = heard + self._heard
             self._rows |= changed
+            self._refused = True
+            self._bound()
             self._settled(error)
-            asyncio.get_running_loop().call_later(_AGAIN, self._soon)
+            if self._retry:
+                self._retry.cancel()
+            self._retry = asyncio.get_running_loop().call_later(_AGAIN, self._begin)
         else:
+            self._refused = False
+            self._bound()
             self._settled(None)
             if heard:
                 self._speaker.heard(heard)
                 self._flush()
 
+    def _bound(self) -> None:
+        self._speaker.overfull = self._refused and self.waiting >= RECEIPTS_WAITING_MAX
+
     def _soon(self) -> None:
-        if not self._due:
+        if not self._due and not self._refused:
             self._due = True
-            asyncio.get_running_loop().call_later(_COMMIT_EVERY, lambda: self._spawn(self.commit()))
+            asyncio.get_running_loop().call_later(_COMMIT_EVERY, self._begin)
+
+    def _begin(self) -> None:
+        self._spawn(self.commit())

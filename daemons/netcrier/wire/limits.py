@@ -179,6 +179,10 @@ stays a number that a journal can hold. Beyond, the claim is cut."""
 NEIGHBOURS_MAX: Final = 16
 """Masters of other groups that are counted. Beyond, they are not counted."""
 
+RECEIPTS_WAITING_MAX: Final = 1 << 17
+"""Receipts that a master holds in memory while its store refuses them, as on a full disk: some 20 MB. Beyond, reports
+are not looked at: nodes repeat them, and each says all again. Status says how many."""
+
 SINGLES_MAX: Final = 64
 """Nodes that are served one by one because no shared carrier reaches them: each costs a datagram for every one that all
 get. Beyond, they are repaired as they ask; status says how many."""

@@ -91,6 +91,8 @@ class Speaker:
         self.deliveries = Deliveries()
         self.conditions = Conditions()
         self.repaired = 0
+        self.overfull = False
+        """Whether the shell has no room for more receipts: until it has, what reports tell is not looked at."""
         self.keyring = keyring
         self.voice = Voice(me, keyring, self.roster)
         self.herald = Herald(self.voice, keyring, self.lanes, self.roster)
@@ -367,6 +369,8 @@ class Speaker:
             node.epoch = self.keyring.keys.epoch  # it has opened a beacon of this epoch
         if self.roster.double(node, got.now):
             return  # of two machines one says so: it is not known which has what
+        if self.overfull:
+            raise DecodeError("no room for receipts")
         newest = self._ledger.report(node, report, got.now)
         delivery = self.deliveries.get(newest.message) if newest else None
         if newest and delivery and delivery.due_from == delivery.sent_at:  # in blocks it came as its pieces did

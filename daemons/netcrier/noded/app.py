@@ -224,7 +224,7 @@ class App:
             case Pinned(pin):
                 _log.warning("trusts the first master heard: %s", master_id(pin.signing_key).hex()[:8])
                 self._hear()
-                self._spawn(self._keep_pin(pin))
+                self._spawn(self._kept(identity.keep_pin, self._identity_path, self.identity, pin))
                 return
             case CatchUpWanted():
                 self._spawn(self._catch_up(event))
@@ -233,7 +233,7 @@ class App:
                 self._spawn(self._answer(event))
                 return
             case Settled(outcomes):
-                self._spawn(self._settle_outcomes(outcomes))
+                self._spawn(self._kept(self.journal.settle, self.listener.master, outcomes))
                 return
             case Enrolled(welcome):
                 _log.info("joined group %s as number %d", welcome.group_name, welcome.index)
@@ -241,7 +241,9 @@ class App:
                 _log.info("has the group key of epoch %d", epoch)
             case MasterBooted(term, boot):
                 _log.info("master speaks with term %d, boot %d", term, boot)
-        self._spawn(self._keep_membership(self.listener.membership))
+        # What is to be kept is taken now, not when the task runs: a token may have named another master by then.
+        kept = (self.listener.master, self.listener.membership, self.listener.inbox.lanes)
+        self._spawn(self._kept(self.journal.keep_membership, *kept))
 
     async def _committed(self) -> None:
         """Until no commit runs."""
@@ -338,18 +340,6 @@ class App:
             if self.journal.logged < self.journal.newest:
                 self._logged(await self.writer.run(self._message_log.catch_up))
                 self._pump.flush()
-
-    async def _keep_pin(self, pin: Pin) -> None:
-        await self._kept(identity.keep_pin, self._identity_path, self.identity, pin)
-
-    async def _keep_membership(self, membership: Membership) -> None:
-        if self.listener.pin:
-            master = master_id(self.listener.pin.signing_key)
-            await self._kept(self.journal.keep_membership, master, membership, self.listener.inbox.lanes)
-
-    async def _settle_outcomes(self, outcomes: tuple[Untold, ...]) -> None:
-        if self.listener.pin:
-            await self._kept(self.journal.settle, master_id(self.listener.pin.signing_key), outcomes)
 
     async def _kept(self, task: Any, *args: Any) -> None:
         try:

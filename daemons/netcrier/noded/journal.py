@@ -53,6 +53,9 @@ _PLACE_MOST = (1 << 63) - 1
 KEPT_BYTES = 256 << 20
 """Bytes of all bodies in the journal: beyond, the oldest that are logged leave it. Where the log takes nothing, twice
 as many; then the journal refuses, and messages are asked for again."""
+UNLOGGED_MESSAGES = 100_000
+"""Messages that the log has not taken, as on a full disk, however short: beyond, the journal refuses as well, and to
+the master they are `pending`."""
 READ_BYTES = 4 << 20
 """Bytes of bodies that are read at once, a last one beyond it."""
 
@@ -69,9 +72,9 @@ _NOT_NEEDED = "n BETWEEN 1 AND ? AND n NOT IN (SELECT n FROM run)"
 class Journal:
     """See the module. Used by one thread at a time."""
 
-    def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES, unlogged: int = UNLOGGED_MESSAGES) -> None:
         self._database = open_database(path, _SCHEMA + ENTRY_SCHEMA + RUN_SCHEMA)
-        self._kept_bytes = kept_bytes
+        self._kept_bytes, self._unlogged = kept_bytes, unlogged
         self._bytes = self._number("SELECT sum(length(body)) FROM message")
         self._path = path
         self.runs = RunBook(self._database, kept_bytes // 4)
@@ -163,8 +166,7 @@ class Journal:
                 withholding.add(arrival.message.lane)
             else:
                 held += len(arrival.message.body)
-        if rows and held > 2 * self._kept_bytes:
-            raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
+        self._refuse_beyond(newest, held if rows else 0)
         with Transaction(self._database) as database:
             database.executemany(INSERT, rows)
             for step, n in places.items():
@@ -269,6 +271,13 @@ class Journal:
                     break
                 floor, over = n, over - size
         return floor
+
+    def _refuse_beyond(self, newest: int, held: int) -> None:
+        """StoreError where the log has not taken too much already: so many messages, so many bytes of bodies."""
+        if held > 2 * self._kept_bytes:
+            raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
+        if newest > max(self.newest, self.logged + self._unlogged):
+            raise StoreError(f"the journal is full: {self.newest - self.logged:,} messages that the log has not taken")
 
     def _forget(self, database: sqlite3.Connection, newest: int, held: int) -> int:
         """What is beyond the limits, but for what waits for handlers; how many bytes of bodies that were."""

@@ -240,6 +240,30 @@ def test_what_the_log_has_not_taken_stays_until_the_journal_is_full_and_then_it_
     journal.close()
 
 
+def test_short_messages_too_fill_a_journal_whose_log_takes_nothing_and_none_is_lost(path: Path) -> None:
+    journal = Journal(path, unlogged=10)
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0),))
+    commit(journal, Inbox(journal.lanes(MASTER)), *range(1, 11))
+    with pytest.raises(StoreError, match="the journal is full: 10 messages that the log has not taken"):
+        commit(journal, Inbox(journal.lanes(MASTER)), 11)
+    inbox = Inbox(journal.lanes(MASTER))
+    inbox.skip(Skip(HEAD, 0, 11, 1, Cause.NO_LONGER_KEPT, ANY_NODE, digest(b"chain")))
+    gap = inbox.take_batch()
+    assert gap
+    with pytest.raises(StoreError, match="the journal is full"):  # a line of the log as well
+        journal.commit(gap, MASTER, "token")
+    commit(journal, Inbox(journal.lanes(MASTER)), 12)  # takes no place in the log yet
+    assert journal.lanes(MASTER)[0].mark == 10
+    journal.logged = 1
+    commit(journal, Inbox(journal.lanes(MASTER)), 13)
+    with pytest.raises(StoreError, match="the journal is full"):
+        commit(journal, Inbox(journal.lanes(MASTER)), 11)
+    journal.logged = 3
+    commit(journal, Inbox(journal.lanes(MASTER)), 11)
+    assert [entry.id.sequence for entry in journal.entries(0, 100)] == list(range(1, 14))
+    journal.close()
+
+
 def test_a_page_of_long_messages_ends_early_and_the_next_goes_on(journal: Journal) -> None:
     inbox = Inbox(journal.lanes(MASTER))
     for sequence in range(1, 8):

@@ -179,11 +179,11 @@ class Budget:
         self._rate = self._left = per_second
         self._at = 0.0
 
-    def spend(self, now: float) -> bool:
-        """Whether one more is within the budget at time `now`."""
+    def spend(self, now: float, many: int = 1) -> bool:
+        """Whether so many more are within the budget at time `now`; else none of them is."""
         self._left = min(self._rate, self._left + (now - self._at) * self._rate)
         self._at = now
-        if self._left < 1:
+        if self._left < many:
             return False
-        self._left -= 1
+        self._left -= many
         return True

@@ -116,6 +116,10 @@ WAITING_PER_SECOND: Final = 5
 REPAIRS_MAX: Final = 1024
 """Distinct messages gathered for repetition at once. Beyond, requests are dropped; nodes ask again."""
 
+REQUESTED_PER_SECOND: Final = 4096
+"""Messages that one node may ask for in a second, sixteen of the longest requests: one that asks without end costs the
+others nothing. Beyond, its requests are dropped and counted; it asks again."""
+
 REPAIRS_PER_ROUND: Final = 64
 """Datagrams repeated in one gathering round, so that repair leaves room for new messages. The rest waits a round."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from netcrier.core.pacing import GATHER, GATHER_NEXT
+from netcrier.core.pacing import GATHER, GATHER_NEXT, Budget
 from netcrier.errors import DecodeError
 from netcrier.ids import MessageId
-from netcrier.wire.limits import REPAIRS_MAX, REPAIRS_PER_ROUND
+from netcrier.wire.limits import REPAIRS_MAX, REPAIRS_PER_ROUND, REQUESTED_PER_SECOND
+from netcrier.wire.report import Request
 
 
 class Repeats:
@@ -15,7 +16,17 @@ class Repeats:
 
     def __init__(self) -> None:
         self._wanted: dict[MessageId, set[int]] = {}
+        self._budgets: dict[int, Budget] = {}
+        """By node that has asked."""
         self.timer: float | None = None
+
+    def allow(self, request: Request, index: int, now: float) -> None:
+        """Before it is looked at. DecodeError where the node with this index asks for more than its share."""
+        budget = self._budgets.get(index)
+        if budget is None:
+            budget = self._budgets[index] = Budget(REQUESTED_PER_SECOND)
+        if not budget.spend(now, max(1, sum(count for _, count in request.ranges))):
+            raise DecodeError("too many requests")
 
     def want(self, messages: Iterable[MessageId], index: int, now: float) -> None:
         """The node with this index lacks these. DecodeError `too many repairs` beyond the limit; it asks again."""

@@ -379,6 +379,7 @@ class Speaker:
     def _on_request(self, got: Received) -> None:
         node, request = self._reception.open(got.data, decode_request)
         self._reception.fresh(node, request.counter, got)
+        self._repeats.allow(request, node.row.index, got.now)
         node.requested_at = got.now
         lacking, skips = self.stock.requested(request, node.row.index, got.now_us)
         for skip in skips:

@@ -9,7 +9,14 @@ from netcrier.core.pacing import GATHER_NEXT
 from netcrier.ids import MessageId
 from netcrier.wire.header import UpHeader, seal_up, up_key
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import BODY_MAX, DATAGRAM_MAX, REPAIRS_MAX, REPAIRS_PER_ROUND, REQUEST_MESSAGES_MAX
+from netcrier.wire.limits import (
+    BODY_MAX,
+    DATAGRAM_MAX,
+    REPAIRS_MAX,
+    REPAIRS_PER_ROUND,
+    REQUEST_MESSAGES_MAX,
+    REQUESTED_PER_SECOND,
+)
 from netcrier.wire.report import Request, encode_request
 
 from tests.network import GROUP, Network
@@ -65,6 +72,25 @@ def test_1024_messages_are_gathered_for_repetition_and_64_repeated_a_round() -> 
         net.master.handle_timer(now, net.now_us)
         assert net.master.repaired == round_ * REPAIRS_PER_ROUND
         now += GATHER_NEXT
+
+
+def test_a_node_that_asks_without_end_has_its_share_and_the_others_theirs() -> None:
+    net = Network(2, seed=33)
+    net.run(5, until=lambda: all(node.listener.enrolled for node in net.nodes))
+    for number in range(REQUEST_MESSAGES_MAX):
+        net.shelf.kept[MessageId(1, 0, number + 1)] = net.master.compose(0, b"", net.now_us).plaintext
+    for number in range(REQUESTED_PER_SECOND // REQUEST_MESSAGES_MAX):
+        ask(net, 1000 + number, 1, REQUEST_MESSAGES_MAX)
+    assert net.master.refused["too many requests"] == 0
+    ask(net, 2000, 1, 1)
+    ask(net, 2001, 1 << 40, REQUEST_MESSAGES_MAX)  # nothing that there is
+    assert net.master.refused["too many requests"] == 2
+    net.nodes.reverse()
+    ask(net, 1000, 1, 1)
+    net.nodes.reverse()
+    net.now += 1
+    ask(net, 2002, 1, REQUEST_MESSAGES_MAX)
+    assert net.master.refused["too many requests"] == 2
 
 
 def test_a_request_outside_the_store_asks_for_nothing() -> None:

@@ -6,6 +6,7 @@ All captures go through one flow table, as one wire would. What is whole is anal
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING
 from netcrier.analyzerd import engine
 from netcrier.analyzerd.capture import file
 from netcrier.analyzerd.capture.source import Source
+from netcrier.analyzerd.capture.walking import walk
 from netcrier.analyzerd.engine import batches
 from netcrier.analyzerd.logs.fresh import FreshLog
 from netcrier.analyzerd.logs.writer import LogWriter
 from netcrier.analyzerd.progress import Progress
+from netcrier.analyzerd.stopping import Stopped, Stopping, leave
 from netcrier.errors import ConfigError, DecodeError
 
 if TYPE_CHECKING:
@@ -29,7 +32,11 @@ DAY = 86_400
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_CONFIG = 78
-EXIT_INTERRUPTED = 130
+
+STATUSES = """\
+exit status: 0; 1 where a capture was cut short or is none (what is whole is logged), or a log cannot be written;
+78 without the engine or for an unknown log; 130 after Ctrl-C, 143 after SIGTERM: what was read is logged, and a second
+one ends at once."""
 
 STANDARD_INPUT = Path("-")
 
@@ -39,7 +46,7 @@ QUEUE_MOST = 16 << 20
 
 def parser() -> argparse.ArgumentParser:
     """The flags of `--read`."""
-    flags = argparse.ArgumentParser(prog="analyzerd", description="Analyse captures and exit.")
+    flags = argparse.ArgumentParser(prog="analyzerd", description="Analyse captures and exit.", epilog=STATUSES)
     flags.add_argument(
         "--read",
         metavar="FILE",
@@ -84,7 +91,7 @@ def _seconds(text: str) -> int:
 
 
 def main(argv: list[str]) -> int:
-    """0; 1 where a capture was cut short or is none; 78 without the engine or for an unknown log; 130 after Ctrl-C."""
+    """The exit status, of STATUSES."""
     flags = parser().parse_args(argv)
     wanted = set(flags.logs.split(","))
     unknown = sorted(wanted - set(engine.LOGS))
@@ -109,6 +116,8 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return EXIT_FAILED
+    except KeyboardInterrupt:  # before anything was read
+        return 128 + signal.SIGINT
 
 
 class Run:
@@ -116,6 +125,7 @@ class Run:
 
     def __init__(self, kernel: Kernel, logs: dict[str, FreshLog], quiet: bool) -> None:
         self._kernel, self._logs, self._quiet = kernel, logs, quiet
+        self._stopping = Stopping()
         self._writer = LogWriter(logs, patient=True, most=QUEUE_MOST, counting=False)
 
     def read(self, paths: list[Path]) -> int:
@@ -123,32 +133,40 @@ class Run:
         status = EXIT_DONE
         self._writer.start()
         try:
-            for path in paths:
-                if not self._one(path):
-                    status = EXIT_FAILED
-            while self._kernel.flush(part=True):
+            with self._stopping:
+                for number, path in enumerate(paths, 1):
+                    if not self._one(path, len(paths) - number):
+                        status = EXIT_FAILED
+                    if self._stopping.signal:
+                        status = self._stopping.status
+                        break
+                while self._kernel.flush(part=True):
+                    self._put(batches(self._kernel))
                 self._put(batches(self._kernel))
-            self._put(batches(self._kernel))
-        except KeyboardInterrupt:
-            status = EXIT_INTERRUPTED
         finally:
             self._writer.close()
         self._check()
         return status
 
-    def _one(self, path: Path) -> bool:
-        """Whether it was whole."""
+    def _one(self, path: Path, after: int) -> bool:
+        """Whether it was whole, or a signal ended it; `after` it as many more are to come."""
+        name = "standard input" if path == STANDARD_INPUT else str(path)
         try:
-            source = Source(None if path == STANDARD_INPUT else path)
+            with self._stopping.by(leave):
+                source = Source(None if path == STANDARD_INPUT else path)
         except OSError as error:
-            _complain(f"{path}: {error.strerror}")
+            _complain(f"{name}: {error.strerror}")
             return False
+        except Stopped:
+            self._say_stopped(name, 0.0, after)
+            return True
         progress = Progress(sys.stderr, 0 if self._quiet else source.size)
         try:
-            for written in file.read(self._kernel, source):
-                self._put(written)
-                if not self._quiet:
-                    progress.show(source.name, source.done, self._kernel.counters["received"])
+            with file.ahead(self._kernel, source) as found, self._stopping.by(found.stop):
+                for written in walk(self._kernel, found):
+                    self._put(written)
+                    if not self._quiet:
+                        progress.show(source.name, source.done, self._kernel.counters["received"])
         except DecodeError as error:
             progress.clear()
             _complain(f"{source.name}: {error}")
@@ -156,7 +174,16 @@ class Run:
         finally:
             progress.clear()
             source.close()
+        if self._stopping.signal:
+            self._say_stopped(name, source.done / source.size if source.size else None, after)
         return True
+
+    def _say_stopped(self, name: str, share: float | None, after: int) -> None:
+        assert self._stopping.signal
+        where = name if share is None else f"{name} at {share:.0%}"
+        rest = f", {after} more captures were not begun" if after else ""
+        packets = self._kernel.counters["received"]
+        _complain(f"{self._stopping.signal.name}: stopped in {where}{rest}; {packets:,} packets read are logged")
 
     def _put(self, written: Iterable[Batch]) -> None:
         for name, lines in written:

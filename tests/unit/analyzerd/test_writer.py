@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from netcrier.analyzerd.logs.fresh import FreshLog
 from netcrier.analyzerd.logs.writer import BATCH, LogWriter
 from netcrier.errors import StoreError
@@ -141,6 +142,29 @@ def test_a_patient_writer_does_not_wait_for_a_full_disk() -> None:
     assert writer.state().full
     writer.close()
     assert writer.state().lost == 2
+
+
+def test_a_patient_writer_waits_for_a_slow_disk_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netcrier.analyzerd.logs.writer.STOP_LIMIT", 0.01)
+    goes_on = threading.Event()
+
+    class Slow(Disk):
+        def append_lines(self, lines: bytes) -> int:
+            assert goes_on.wait(20)
+            return super().append_lines(lines)
+
+    disk = Slow()
+    writer = LogWriter({"conn": disk}, patient=True)
+    writer.start()
+    writer.put("conn", LINE)
+    closing = threading.Thread(target=writer.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive()
+    goes_on.set()
+    closing.join(20)
+    assert disk.held == LINE
+    assert disk.closed
 
 
 def test_reopening_comes_after_what_waits_and_a_failure_is_survived() -> None:

@@ -38,9 +38,7 @@ class Ahead(Generic[Item]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with self._changed:
-            self._done = True
-            self._changed.notify_all()
+        self.stop()
         self._thread.join(STOP_LIMIT)
 
     def __iter__(self) -> Ahead[Item]:
@@ -56,6 +54,12 @@ class Ahead(Generic[Item]):
             raise self._failure
         raise StopIteration
 
+    def stop(self) -> None:
+        """Nothing more is made; what was made is still yielded. May be called by a signal's handler."""
+        with self._changed:
+            self._done = True
+            self._changed.notify_all()
+
     def _run(self) -> None:
         try:
             for item in self._source:
@@ -69,6 +73,4 @@ class Ahead(Generic[Item]):
             self._failure = error
         finally:
             self._source.close()
-            with self._changed:
-                self._done = True
-                self._changed.notify_all()
+            self.stop()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from netcrier.analyzerd.capture.source import Source
     from netcrier.analyzerd.engine import Batch
-    from netcrier.analyzerd.engine.kernel import Kernel
+    from netcrier.analyzerd.engine.kernel import Kernel, Portion
 
 
 def read(kernel: Kernel, source: Source) -> Iterator[list[Batch]]:
@@ -26,8 +26,13 @@ def read(kernel: Kernel, source: Source) -> Iterator[list[Batch]]:
 
     Raises OSError, ConfigError, and DecodeError: the lines of what is whole have then been yielded.
     """
-    with Ahead(portions(kernel, source.fill), PORTIONS - 2) as found:
+    with ahead(kernel, source) as found:
         yield from walk(kernel, found)
+
+
+def ahead(kernel: Kernel, source: Source) -> Ahead[Portion]:
+    """The portions of a capture, decoded in a thread of their own while others are followed. Raises as `read` does."""
+    return Ahead(portions(kernel, source.fill), PORTIONS - 2)
 
 
 def captures(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:

@@ -32,7 +32,7 @@ WRITE_MOST = 256 << 10
 is due for rotation does not grow far beyond its size, and that what an engine hands over is not copied again."""
 
 STOP_LIMIT = 5.0
-"""Seconds that the last lines have to reach the disk."""
+"""Seconds that the last lines have to reach the disk, of a writer that is not patient."""
 
 
 class Log(Protocol):
@@ -80,8 +80,8 @@ class LogWriter:
         most: int = QUEUE_MOST,
         counting: bool = True,
     ) -> None:
-        """`patient`: `put` waits for room. `lost` is told of lines that are given up. Without `counting` the state's
-        `written` stays 0: to count lines is to look at every byte again."""
+        """`patient`: `put` waits for room, `close` for the disk. `lost` is told of lines that are given up. Without
+        `counting` the state's `written` stays 0: to count lines is to look at every byte again."""
         self._logs, self._patient, self._tell, self._most = logs, patient, lost, most
         self._queues: dict[str, deque[tuple[float, bytes]]] = {name: deque() for name in logs}
         """Lines, and since when they wait."""
@@ -125,11 +125,12 @@ class LogWriter:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Write what waits, as far as the disk takes it, and end. What it does not take is lost and counted."""
+        """Write what waits, as far as the disk takes it, and end. What it does not take is lost and counted; a disk
+        that is slow is waited for by a patient writer alone."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(STOP_LIMIT)
+        self._thread.join(None if self._patient else STOP_LIMIT)
         if self._thread.is_alive():
             return  # the disk hangs; the process ends without it
         for name, queue in self._queues.items():

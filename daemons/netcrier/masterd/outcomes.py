@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgspec
 
@@ -30,6 +31,16 @@ def outcome_of(receipt: Receipt) -> Outcome:
     us = int(receipt.after * 1e6)
     first = us if receipt.state in HAVE else None
     return Outcome(receipt.index, receipt.state, first, us, receipt.code, receipt.repeats, receipt.unexpected)
+
+
+def received(outcomes: Iterable[Outcome]) -> int:
+    """How many of the expected nodes have it."""
+    return sum(outcome.state in HAVE and not outcome.unexpected for outcome in outcomes)
+
+
+def expected(outcomes: Iterable[Outcome]) -> int:
+    """How many nodes are expected to have it."""
+    return sum(outcome.state is not State.REVOKED and not outcome.unexpected for outcome in outcomes)
 
 
 class Outcomes:

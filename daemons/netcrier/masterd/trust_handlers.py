@@ -1,4 +1,4 @@
-"""masterd's answers about trust: keys, tokens, who is let in or shut out."""
+"""masterd's answers about trust: group keys and join tokens."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from netcrier.control.server import Caller
-from netcrier.control.types.roster import NodeRequest
 from netcrier.control.types.shared import Done, Nothing
 from netcrier.control.types.trust import (
     GroupKeyStatus,
     LackingNode,
-    Revoked,
     Token,
     TokenNameRequest,
     TokenRequest,
@@ -19,8 +17,9 @@ from netcrier.control.types.trust import (
     Tokens,
 )
 from netcrier.core.master.admission import Grant
-from netcrier.core.master.roster import Node, Roster
-from netcrier.errors import NotFoundError, UsageError
+from netcrier.core.master.roster import Roster
+from netcrier.errors import UsageError
+from netcrier.masterd.nodes import seen
 from netcrier.runtime.udp import clock_us
 
 if TYPE_CHECKING:
@@ -29,21 +28,6 @@ if TYPE_CHECKING:
 _LACKING_MOST = 100
 _TTL_MOST = 315_360_000
 """Seconds that a token may live: ten years; one without end needs no limit."""
-
-
-def named(roster: Roster, name: str) -> Node:
-    """The node of that name or id."""
-    found = roster.find(name)
-    if not found:
-        raise NotFoundError(f"no node is named {name!r}; netctl nodes lists them")
-    if len(found) > 1:
-        raise UsageError(f"{len(found)} nodes are named {name!r}; name one by its id: netctl nodes --json")
-    return found[0]
-
-
-def seen(node: Node) -> float | None:
-    """Epoch seconds when the node was last heard."""
-    return node.row.seen_us / 1e6 if node.row.seen_us else None
 
 
 def _keys(app: App) -> GroupKeyStatus:
@@ -95,16 +79,6 @@ class TrustHandlers:
         await self._app.trust.rotate()
         return _keys(self._app)
 
-    async def approve(self, params: NodeRequest, _caller: Caller) -> Done:
-        await self._app.trust.approve(named(self._app.speaker.roster, params.node))
-        return Done()
-
-    async def revoke(self, params: NodeRequest, _caller: Caller) -> Revoked:
-        keyring = self._app.speaker.keyring
-        was_open = keyring.keys.open
-        void = await self._app.trust.revoke(named(self._app.speaker.roster, params.node))
-        return Revoked(epoch=keyring.keys.epoch, void_token=void.id.hex() if void else None, closed_now=was_open)
-
     async def make_token(self, params: TokenRequest, _caller: Caller) -> Token:
         if params.ttl is not None and not 0 < params.ttl <= _TTL_MOST:
             raise UsageError(f"a token's time to live is more than 0 and at most {_TTL_MOST:,} seconds")
@@ -126,8 +100,6 @@ class TrustHandlers:
         return {
             "keys": self.keys,
             "keys.rotate": self.rotate,
-            "node.approve": self.approve,
-            "node.revoke": self.revoke,
             "token.create": self.make_token,
             "token.list": self.tokens,
             "token.revoke": self.void_token,

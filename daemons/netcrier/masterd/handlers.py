@@ -41,7 +41,7 @@ class Handlers:
         return self._app.asking.ask(params.name, params.body, params.to, params.timeout)
 
     async def take_over(self, _params: Nothing, _caller: Caller) -> TakenOver:
-        return TakenOver(term=await self._app.take_over())
+        return TakenOver(term=await self._app.succession.take_over())
 
     @property
     def table(self) -> Mapping[str, Any]:

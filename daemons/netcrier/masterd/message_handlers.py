@@ -43,7 +43,7 @@ class MessageHandlers:
     async def broadcast(self, params: BroadcastRequest, _caller: Caller) -> Sent:
         if not params.request:
             raise UsageError("a broadcast needs a request id: unique text made by the client")
-        stored, awaited, repeated = await self._app.broadcast(params)
+        stored, awaited, repeated = await self._app.broadcasts.send(params)
         identity = stored.id
         return Sent(
             id=str(identity),

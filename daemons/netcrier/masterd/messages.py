@@ -98,12 +98,12 @@ class Messages:
             lanes.append(out)
         return lanes
 
-    def earlier_terms(self, before: int) -> list[int]:
-        """The terms before this one of which messages were sent."""
+    def terms(self, newest: int) -> list[int]:
+        """The terms before this one of which messages were sent, and last this one."""
         rows = self._database.read(
-            "SELECT term FROM message WHERE term < ? UNION SELECT term FROM base WHERE term < ?", *[before] * 2
+            "SELECT term FROM message WHERE term < ? UNION SELECT term FROM base WHERE term < ?", *[newest] * 2
         )
-        return sorted(term for (term,) in rows)
+        return [*sorted(term for (term,) in rows), newest]
 
     def lowest(self, term: int) -> dict[int, int]:
         """The first number that is kept of each lane of which something was dropped."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +26,6 @@ from netcrier.errors import DamageError, StoreError, UsageError
 from netcrier.masterd import identity
 from netcrier.masterd.identity import Identity
 from netcrier.masterd.store import Store
-from netcrier.masterd.succession import fresh_epoch
 from netcrier.masterd.terms import FIRST_TERM
 from netcrier.masterd.whereabouts import lock
 from netcrier.runtime.store import BESIDE, aside_of, set_aside
@@ -122,7 +122,7 @@ def _replace(state_dir: Path) -> str:
         store.terms.replace_lost(
             old.number("term", FIRST_TERM) if old else FIRST_TERM,
             (old.number("boot", 0) if old else 0) + 1,
-            keys or GroupKeys(fresh_epoch(), os.urandom(KEY_SIZE), open=False),
+            keys or GroupKeys(_fresh_epoch(), os.urandom(KEY_SIZE), open=False),
             rows,
             grants,
         )
@@ -177,6 +177,11 @@ class _Remains:
             finally:
                 database.close()
         return found
+
+
+def _fresh_epoch() -> int:
+    """An epoch that no group key has had, where none is known: seconds since 1970."""
+    return int(time.time())
 
 
 def _written(path: Path) -> bool:

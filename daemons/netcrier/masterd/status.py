@@ -54,13 +54,14 @@ def status_of(app: App, now: float) -> MasterStatus:
         warnings=_warnings(app),
         standing=speaker.tenure.standing.value,
         standing_reason=speaker.tenure.why,
-        unknown=[str(MessageId(*one)) for one in speaker.tenure.unknown or app.unknown],
+        unknown=[str(MessageId(*one)) for one in speaker.tenure.unknown or app.store.terms.unknown],
         neighbours=speaker.neighbours.count(now),
     )
 
 
 def _last(app: App) -> LastMessage | None:
-    stored = app.store.messages.find(app.newest) if app.newest else None
+    newest = app.broadcasts.newest
+    stored = app.store.messages.find(newest) if newest else None
     if stored is None:
         return None
     delivery = app.speaker.deliveries.get(stored.id)
@@ -69,7 +70,7 @@ def _last(app: App) -> LastMessage | None:
     else:
         outcomes = app.store.outcomes.of(stored.number)
         awaited, there = expected(outcomes), received(outcomes)
-    after = app.completed.get(stored.id)
+    after = app.broadcasts.completed.get(stored.id)
     return LastMessage(
         id=str(stored.id),
         sent=stored.sent_us / 1e6,
@@ -90,7 +91,7 @@ def _warnings(app: App) -> list[str]:
     tenure = app.speaker.tenure
     if not tenure.speaking:
         found.append(f"this master does not speak: {tenure.why}")
-    if unknown := tenure.unknown or app.unknown:
+    if unknown := tenure.unknown or app.store.terms.unknown:
         names = ", ".join(f"#{MessageId(*one)}" for one in unknown)
         found.append(f"unknown to this store: nodes had messages up to {names} that it does not have")
     if app.speaker.refused["number not in this store"]:

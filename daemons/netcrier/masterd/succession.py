@@ -1,83 +1,120 @@
-"""The changes of a master's term on disk, and what may be asked of one that does not speak.
+"""The changes of a master's standing and term, on disk and for who waits for them.
 
 A new term is committed to the store, and the daemon then begins anew from it, as after a start: what a run holds in
-memory is of one term.
+memory is of one term. Which master of an identity may speak is decided in core/master/tenure.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
-from netcrier.control.methods import MASTERD, Stream
-from netcrier.control.server import Caller
-from netcrier.control.types.shared import Right
-from netcrier.core.standing import Standing
-from netcrier.errors import UsageError
+from netcrier.core.master.keyring import GroupKeys
+from netcrier.core.master.speaker import Speaker
+from netcrier.core.standing import Standing, StandingChanged
+from netcrier.errors import StoreError, UsageError
+from netcrier.masterd.terms import Terms
+from netcrier.masterd.whereabouts import Whereabouts
+from netcrier.runtime.store import Writer
+from netcrier.runtime.udp import clock_us
+from netcrier.wire.envelope import KEY_SIZE
 
-if TYPE_CHECKING:
-    from netcrier.core.master.tenure import Tenure
-
-Answer = Callable[[Any, Caller], Any]
-Require = Callable[[], Coroutine[Any, Any, None]]
-"""Returns once the master speaks; UsageError where it does not."""
-
-_ANY_STANDING: Final = frozenset({"master.takeover", "reload", "logs.reopen"})
-"""Changes that a silent master makes too."""
-_SPEAKS: Final = frozenset({"ping"})
-"""What changes nothing and yet takes a master that speaks."""
+_log = logging.getLogger("netcrier.masterd")
+_ANSWERED_WITHIN: Final = 0.6
+"""Seconds in which nodes answer an inquiry: they spread over 0.4."""
+_AGAIN_AFTER: Final = 0.1
+"""Seconds from a new term to the new start: the answer to who asked for it leaves meanwhile."""
 
 
-class Voice:
-    """Tells who waits for it that the listening is over."""
+class Succession:
+    """See the module. `again` is set when the daemon is to begin anew; `flush()` sends what the speaker has to say,
+    `spawn(work)` runs it beside, `failed(error)` is told what the store refuses."""
 
-    def __init__(self) -> None:
-        self._settled = asyncio.Event()
+    def __init__(
+        self,
+        speaker: Speaker,
+        terms: Terms,
+        writer: Writer,
+        whereabouts: Whereabouts,
+        again: asyncio.Event,
+        flush: Callable[[], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        failed: Callable[[StoreError], None],
+    ) -> None:
+        self._speaker, self._terms, self._writer = speaker, terms, writer
+        self._whereabouts, self._again = whereabouts, again
+        self._flush, self._spawn, self._failed = flush, spawn, failed
+        self._listened = asyncio.Event()
+        self._renewing = False
 
-    def settled(self) -> None:
-        """The standing is decided."""
-        self._settled.set()
-
-    async def listened(self) -> None:
-        """Returns once the standing is decided."""
-        await self._settled.wait()
-
-    async def require(self, tenure: Tenure) -> None:
+    async def require(self) -> None:
         """Returns once the master speaks; UsageError says why it does not."""
+        if self._speaker.tenure.standing is Standing.LISTENING:
+            await self._listened.wait()
+        self._speaker.tenure.require()
+
+    def settled(self, settled: StandingChanged) -> None:
+        """The machine has decided."""
+        if settled.new_term:
+            self._spawn(self._renew())
+            return
+        self._spawn(self.keep_place())
+        self._listened.set()
+        if settled.standing is Standing.SPEAKING:
+            _log.info("speaks: nobody else does")
+        else:
+            _log.error("is silent (%s): %s", settled.standing.value, settled.why)
+
+    async def take_over(self) -> int:
+        """Begin a term above every other that was heard; the daemon then starts anew in it. The term."""
+        tenure = self._speaker.tenure
         if tenure.standing is Standing.LISTENING:
-            await self._settled.wait()
-        tenure.require()
+            await self._listened.wait()
+        elif not tenure.speaking:  # what was heard at the start may be old by now
+            for _ in range(2):  # nodes answer each question once, and either may be lost
+                self._speaker.inquire(asyncio.get_running_loop().time(), clock_us())
+                self._flush()
+                await asyncio.sleep(_ANSWERED_WITHIN)
+        return await self._begin_term()
 
+    async def keep_place(self) -> None:
+        """Only a store whose master speaks may speak at its next start without listening."""
+        if self._renewing:
+            return
+        try:
+            await self._writer.run(self._place_kept, self._speaker.tenure.speaking)
+        except StoreError as error:
+            self._failed(error)
 
-def guarded(table: Mapping[str, Any], require: Require) -> dict[str, Any]:
-    """The handlers; those that change what all masters of this identity share wait until this one speaks."""
-    return {name: _behind(require, answer, name) if _guards(name) else answer for name, answer in table.items()}
+    async def _renew(self) -> None:
+        try:
+            await self._begin_term()
+        except StoreError as error:
+            self._failed(error)
 
+    async def _begin_term(self) -> int:
+        tenure, keys = self._speaker.tenure, self._speaker.keyring.keys
+        term = tenure.next_term
+        refuse_term(term)
+        above = tenure.highest_epoch + 1
+        # A higher epoch: the key here was replaced since this copy was made, perhaps because of a stolen node.
+        fresh = GroupKeys(above, os.urandom(KEY_SIZE), open=False) if above > keys.epoch + 1 else None
+        most = {(old, lane): number for old, lane, number in self._terms.unknown}
+        for old, lane, number in tenure.unknown:
+            most[old, lane] = max(number, most.get((old, lane), 0))
+        unknown = sorted((*place, number) for place, number in most.items())
+        await self._writer.run(self._terms.begin, term, fresh, unknown)
+        await self._writer.run(self._place_kept, True)
+        _log.warning("begins term %d", term)
+        self._renewing = True
+        asyncio.get_running_loop().call_later(_AGAIN_AFTER, self._again.set)
+        return term
 
-def _guards(name: str) -> bool:
-    return name in _SPEAKS or (MASTERD[name].right is Right.CHANGE and name not in _ANY_STANDING)
-
-
-def _behind(require: Require, answer: Answer, name: str) -> Answer:
-    async def checked(params: Any, caller: Caller) -> Any:
-        await require()
-        return await answer(params, caller)
-
-    async def streamed(params: Any, caller: Caller) -> AsyncIterator[Any]:
-        await require()
-        async with aclosing(answer(params, caller)) as items:
-            async for item in items:
-                yield item
-
-    return streamed if isinstance(MASTERD[name], Stream) else checked
-
-
-def fresh_epoch() -> int:
-    """An epoch that no group key has had, where none is known: seconds since 1970."""
-    return int(time.time())
+    def _place_kept(self, speaking: bool) -> None:
+        self._terms.keep_place(self._whereabouts.renew() if speaking else b"")
 
 
 def refuse_term(term: int) -> None:

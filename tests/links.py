@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netcrier.wire.kinds import Kind
 from netcrier_ctl.lab import Lab
+
+DEAF = """
+table inet deaf {{
+    chain input {{
+        type filter hook input priority 0;
+        udp dport {{ 12345, 12346 }} @th,88,8 {kind} drop
+    }}
+}}
+"""
+"""The fourth byte of the payload, behind 8 of UDP's header, is the kind."""
 
 
 def ip(lab: Lab, host: str, *lines: str) -> None:
@@ -26,3 +37,14 @@ def second_network(lab: Lab, hosts: Sequence[str]) -> None:
         lab.cable(host, "eth1", "br1")
         ip(lab, host, f"address add 10.78.0.{number}/24 broadcast 10.78.0.255 dev eth1")
         ip(lab, host, *(f"-6 address add fe80::{number}/64 dev eth{n} nodad" for n in (0, 1)))
+
+
+def deafen(lab: Lab, host: str, kind: Kind) -> None:
+    """No datagram of this kind reaches the host any more."""
+    done = lab.run(host, ["nft", "-f", "-"], text=DEAF.format(kind=int(kind)))
+    assert done.returncode == 0, done.stderr
+
+
+def undeafen(lab: Lab, host: str) -> None:
+    """Undo `deafen`."""
+    assert lab.run(host, ["nft", "delete", "table", "inet", "deaf"]).returncode == 0

@@ -12,7 +12,7 @@ from typing import Final
 from netcrier.wire.limits import RENEWALS_PER_SECOND
 
 RECEIPTS_PER_SECOND: Final = 20_000
-"""What a master takes in without loss; more nodes get a wider window."""
+"""What a master takes in without loss, at best; more nodes get a wider window."""
 
 WINDOW_LEAST: Final = 0.002
 BEACON_FIRST: Final = 0.010
@@ -56,9 +56,9 @@ OLD_EPOCH: Final = 600.0
 _SAMPLES = 256
 
 
-def receipt_window(nodes: int) -> float:
-    """Over how long `nodes` nodes spread their receipts."""
-    return max(WINDOW_LEAST, nodes / RECEIPTS_PER_SECOND)
+def receipt_window(nodes: int, per_second: int = RECEIPTS_PER_SECOND) -> float:
+    """Over how long `nodes` nodes spread their receipts, for a master that takes in so many a second."""
+    return max(WINDOW_LEAST, nodes / per_second)
 
 
 def receipt_slot(node: bytes, sequence: int, window: float) -> float:

@@ -238,6 +238,7 @@ class App:
         self.speaker.herald.serves_single = bool(self.carriers.addresses(Audience.SINGLE))
 
     def _settle(self) -> None:
+        self.speaker.herald.intake.look(self.port.drops, asyncio.get_running_loop().time())
         while (event := self.speaker.next_event()) is not None:
             match event:
                 case Enrolling():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from netcrier.core.events import Address, Audience, Datagram
 from netcrier.core.master.beacon_clock import BeaconClock
+from netcrier.core.master.intake import Intake
 from netcrier.core.master.keyring import Keyring
 from netcrier.core.master.outbox import OutLane
 from netcrier.core.master.reach import Reach
@@ -22,6 +23,7 @@ class Herald:
         self._voice, self._keyring, self._lanes, self._roster = voice, keyring, lanes, roster
         self.clock = BeaconClock()
         self.reach = Reach(roster, self.clock)
+        self.intake = Intake()
         self.addresses: tuple[str, ...] = ()
         """Where nodes may answer: the shell says so, whenever it changes."""
         self.serves_single = False
@@ -31,7 +33,7 @@ class Herald:
     @property
     def window(self) -> float:
         """The receipt window of a message sent now, seconds."""
-        return receipt_window(len(self._roster.members()))
+        return receipt_window(len(self._roster.members()), self.intake.per_second)
 
     def say(self, now: float, now_us: int) -> bytes:
         """A beacon to everyone; the shared one."""

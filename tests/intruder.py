@@ -14,6 +14,18 @@ out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for line in sys.stdin:
     out.sendto(bytes.fromhex(line), (sys.argv[1], int(sys.argv[2])))
 """
+CONNECT = """
+import socket, sys
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), 10)
+got = b""
+try:
+    sock.sendall(bytes.fromhex(sys.stdin.read()))
+    while data := sock.recv(65536):
+        got += data
+except ConnectionResetError:
+    pass
+print(got.hex())
+"""
 LISTEN = """
 import socket, sys, time
 inn = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -41,6 +53,13 @@ class Intruder:
         words = [sys.executable, "-c", SEND, self.lab.address(host), str(port)]
         done = self.lab.run(self.host, words, text=text)
         assert done.returncode == 0, done.stderr
+
+    def connect(self, host: str, port: int, data: bytes) -> bytes:
+        """By TCP: what comes back until the other side closes."""
+        words = [sys.executable, "-c", CONNECT, self.lab.address(host), str(port)]
+        done = self.lab.run(self.host, words, text=data.hex())
+        assert done.returncode == 0, done.stderr
+        return bytes.fromhex(done.stdout.strip())
 
     def listen(self, seconds: float) -> Process:
         """Record for so long; `recorded` tells what has come so far."""

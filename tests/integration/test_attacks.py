@@ -20,9 +20,11 @@ from netcrier.ids import GroupId, MasterId, NodeId
 from netcrier.noded.journal import Journal
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
+from netcrier.wire.catch_up import CatchUp, encode_catch_up, frame
 from netcrier.wire.envelope import NO_CHAIN, AgreementKey, SealKey, Signer, node_id
 from netcrier.wire.header import UpHeader, open_down, read_front, seal_down, seal_up, single_front, up_key
 from netcrier.wire.kinds import Kind
+from netcrier.wire.limits import REQUEST_MESSAGES_MAX, REQUESTED_PER_SECOND
 from netcrier.wire.message import Message, encode_message
 from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
 from netcrier.wire.signed import Head
@@ -46,6 +48,8 @@ class Loot:
     epoch: int
     boots: tuple[int, int]
     """Term and boot of the master."""
+    boot: int
+    """The node's own."""
 
     def forged(self, kind: Kind, content: bytes) -> bytes:
         """Under the true group key, signed by the thief."""
@@ -74,7 +78,7 @@ def loot(node: Daemon) -> Loot:
     return Loot(
         GroupId(pin["group"]), master, pin["signing_key"], pin["agreement_key"], AgreementKey(b64decode(file["key"])),
         {epoch: SealKey(secret) for epoch, secret in membership.keys}, membership.keys[0][0],
-        (membership.term, membership.boot),
+        (membership.term, membership.boot), file["boot"],
     )  # fmt: skip
 
 
@@ -167,6 +171,54 @@ def test_a_recording_sent_again_after_restarts_changes_nothing(tmp_path: Path) -
         intruder.send("node2", 12345, recording)
         eventually(lambda: counted(victim, "duplicate", "old boot") >= before + len(recording), "each is counted again")
         assert here.sequences("node2") == [1, 2, 3, 4]
+
+
+def test_a_stolen_node_that_asks_without_end_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    with theft(tmp_path) as (here, intruder):
+        stolen = loot(here.nodes["node1"])
+        name, boot = node_id(stolen.own.public), stolen.boot
+        for number in range(REQUEST_MESSAGES_MAX):
+            here.broadcast(b"%d" % number)
+        here.wait_received(REQUEST_MESSAGES_MAX)
+        here.nodes["node1"].stop()
+        everything = ((1, REQUEST_MESSAGES_MAX),)
+        asked = 2 * REQUESTED_PER_SECOND // REQUEST_MESSAGES_MAX
+        words = [
+            stolen.in_the_name_of(
+                name, boot, Kind.REQUEST, encode_request(Request((1 << 40) + number, stolen.boots[0], 0, everything))
+            )
+            for number in range(asked)
+        ]
+        intruder.send("master", 12346, words)
+        eventually(lambda: counted(here.master, "too many requests") > 0, "what is beyond its share is counted")
+        assert counted(here.master, "bad seal", "replayed") == 0
+        here.lab.loss(30)
+        for number in range(20):
+            here.broadcast(b"meanwhile %d" % number)
+        wanted = REQUEST_MESSAGES_MAX + 21
+        eventually(lambda: here.sequences("node2") == list(range(1, wanted + 1)), "node2 has its repairs")
+
+
+def test_a_recorded_catch_up_gets_nothing_from_the_master_a_second_time_nor_does_a_stranger(tmp_path: Path) -> None:
+    with theft(tmp_path) as (here, intruder):
+        stolen = loot(here.nodes["node1"])
+        here.nodes["node1"].kill()
+        name = node_id(stolen.own.public)
+        own = stolen.in_the_name_of(
+            name, stolen.boot, Kind.CATCH_UP, encode_catch_up(CatchUp(1 << 40, ((0, stolen.boots[0], 0),)))
+        )
+        victim = NodeId(bytes.fromhex(here.nodes["node2"].call("status").node))
+        others = stolen.in_the_name_of(
+            victim, 1, Kind.CATCH_UP, encode_catch_up(CatchUp(1 << 40, ((0, stolen.boots[0], 0),)))
+        )
+        assert len(intruder.connect("master", 12346, frame(own))) > 0, "a node gets its own backlog"
+        assert intruder.connect("master", 12346, frame(own)) == b""
+        assert counted(here.master, "replayed") == 1
+        assert intruder.connect("master", 12346, frame(others)) == b""
+        assert counted(here.master, "bad seal") == 1
+        assert intruder.connect("master", 12346, b"GET / HTTP/1.1\r\n\r\n") == b""
+        here.broadcast(b"all the same")
+        eventually(lambda: here.sequences("node2") == [1, 2], "node2 has it")
 
 
 def test_what_is_sent_after_a_revocation_does_not_open_with_the_stolen_keys(tmp_path: Path) -> None:

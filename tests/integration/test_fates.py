@@ -15,8 +15,10 @@ from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest
 from netcrier.control.types.life import NodeLife
 from netcrier.control.types.roster import NodeRequest, NodesRequest
 from netcrier.runtime.faults import POINTS, VARIABLE
+from netcrier.wire.kinds import Kind
 from netcrier_ctl.lab import Lab
 
+from tests.links import deafen, undeafen
 from tests.site import Site, eventually
 
 
@@ -109,6 +111,62 @@ def test_what_the_master_drops_is_a_gap_to_who_was_away(tmp_path: Path) -> None:
         assert [line["seq"] for line in rest] == list(range(first["last"] + 1, 221))
         (row,) = here.master.call("nodes", NodesRequest(to="name=node2")).rows
         assert row.gaps == first["count"]
+
+
+@pytest.mark.parametrize("bound", ["BYTES", "SECONDS"])
+def test_what_is_too_old_or_too_much_is_a_gap_to_who_was_away(tmp_path: Path, bound: str) -> None:
+    limits = {"NETCRIER_KEEP_MESSAGES": "100", f"NETCRIER_KEEP_{bound}": {"BYTES": "20000", "SECONDS": "2"}[bound]}
+    with tagged(tmp_path, **limits) as here:
+        here.nodes["node2"].stop()
+        sent: list[str] = []
+
+        def dropped() -> bool:
+            for _ in range(10):  # a tenth of what is kept: then the master looks what is beyond the bounds
+                sent.append(send(here, b"%d " % len(sent) + b"x" * 1000))
+            return states(here, sent[0])["node2"] == "gap"
+
+        eventually(dropped, "the first is dropped")
+        assert len(sent) < 100 or bound == "SECONDS", "their number is not why"
+        here.nodes["node2"].start()
+        eventually(lambda: states(here, sent[-1])["node2"] == "delivered", "node2 goes on behind the gap")
+        first, *rest = here.nodes["node2"].lines()
+        assert (first["event"], first["seq"]) == ("gap", 1)
+        assert [line["seq"] for line in rest] == list(range(first["last"] + 1, len(sent) + 1))
+
+
+def test_whom_a_message_is_for_is_fixed_when_it_is_sent_and_a_nodes_own_tags_decide_what_it_delivers(
+    tmp_path: Path,
+) -> None:
+    def restart(host: str, role: str) -> None:
+        here.nodes[host].stop()
+        (tmp_path / host / "config" / "noded.toml").write_text(f'tags = {{ role = "{role}" }}\n')
+        here.nodes[host].start()
+
+    with tagged(tmp_path) as here:
+        deafen(here.lab, "master", Kind.HELLO)
+        restart("node2", "web")
+        stray = send(here, b"for web", to="role=web")
+        eventually(lambda: states(here, stray) == {"node1": "delivered", "node2": "delivered"}, "both are of role=web")
+        receipts = here.master.call("receipts", ReceiptsRequest(stray))
+        assert (receipts.expected, receipts.received) == (1, 1)
+        assert {row.name: row.unexpected for row in receipts.rows} == {"node1": False, "node2": True}
+        undeafen(here.lab, "master")
+        eventually(lambda: len(here.master.call("nodes", NodesRequest(to="role=web")).rows) == 2, "the master knows it")
+
+        here.nodes["node1"].stop()
+        web = send(here, b"only node2", to="role=web,name!=node1")
+        later = send(here, b"for node1 as it was", to="role=web")
+        restart("node1", "db")
+        eventually(
+            lambda: states(here, later) == {"node1": "refused", "node2": "delivered"}, "it is of role=web no more"
+        )
+        assert states(here, web) == {"node2": "delivered"}
+        assert [line["text"] for line in here.nodes["node1"].lines()] == ["for web"]
+        assert [line["text"] for line in here.nodes["node2"].lines()] == [
+            "for web",
+            "only node2",
+            "for node1 as it was",
+        ]
 
 
 @pytest.mark.parametrize("fault", sorted(name for name in POINTS if not name.startswith("any")))

@@ -143,6 +143,34 @@ def test_a_request_that_is_repeated_sends_nothing_and_tells_of_the_first(desk: D
     assert [line.get("text") for line in desk.site.nodes["node1"].lines()].count("once") == 1
 
 
+def test_an_urgent_one_has_numbers_of_its_own_and_one_with_a_time_to_live_expires(desk: Desk) -> None:
+    code, lines = desk.broadcast("quick", "--urgent", "--wait", "2")
+    assert (code, lines[0].startswith("#u1  2 of 3 received in ")) == (0, True)
+    done = desk.netctl("broadcast", "soon stale", "--ttl", "1s", "--timeout", "1s", "--json")
+    assert done.returncode == 5
+    name = json.loads(done.stdout)["id"]
+
+    def states() -> dict[str, str]:
+        shown = json.loads(desk.netctl("explain", name, "--json").stdout)
+        return {row["name"]: row["state"] for row in shown["nodes"]}
+
+    eventually(lambda: states()["node3"] == "expired", "who is away is not tried any more")
+    assert states()["node1"] == "delivered"
+
+
+def test_explain_tells_a_messages_life_node_by_node(desk: Desk) -> None:
+    name = desk.broadcast("a life", "--wait", "2")[1][0].split()[0]
+    eventually(lambda: desk.site.nodes["node1"].lines()[-1].get("text") == "a life", "node1 logs it")
+    done = desk.netctl("explain", name)
+    lines = done.stdout.decode().splitlines()
+    assert (done.returncode, lines[0].split()[0]) == (5, name)
+    told = {line.split()[0]: line for line in lines[1:]}
+    assert told["sent"].endswith("6 B, to all nodes: 3 expected")
+    for host in ("node1", "node2"):
+        assert "received after " in told[host]
+    assert "last seen " in told["node3"]
+
+
 @pytest.mark.parametrize("words", [("receipts",), ("explain",), ("messages", "--body")])
 def test_a_number_that_no_message_can_have_is_2_and_one_that_was_not_sent_6(desk: Desk, words: tuple[str, ...]) -> None:
     for name, code, said in (

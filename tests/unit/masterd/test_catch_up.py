@@ -148,6 +148,37 @@ def test_a_node_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(scenario())
 
 
+class Slow:
+    """A writer that takes down how much it is given between two looks whether the other side follows."""
+
+    def __init__(self) -> None:
+        self.given = [0]
+        self.high = 0
+        self.transport = self
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        self.high = high
+
+    def writelines(self, chunk: list[bytes]) -> None:
+        self.given[-1] += sum(map(len, chunk))
+
+    def write_eof(self) -> None:
+        """Nothing more comes."""
+
+    async def drain(self) -> None:
+        self.given.append(0)
+
+
+def test_no_more_than_64_kib_are_given_before_the_master_looks_whether_the_node_follows() -> None:
+    slow, sent = Slow(), [bytes(1232)] * 1000
+    asyncio.run(CatchUpPort._send(cast(asyncio.StreamWriter, slow), sent))
+    *chunks, rest, nothing = slow.given
+    assert sum(slow.given) == 1000 * 1232
+    assert (slow.high, nothing) == (CATCH_UP_CHUNK, 0)
+    assert rest < CATCH_UP_CHUNK
+    assert all(CATCH_UP_CHUNK <= size < CATCH_UP_CHUNK + 1232 for size in chunks)
+
+
 def test_a_port_that_is_taken_is_said_to_be() -> None:
     async def scenario() -> None:
         port, number = await listening(Told([]))

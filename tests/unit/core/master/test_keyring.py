@@ -73,6 +73,15 @@ def test_at_its_limit_of_datagrams_a_key_is_worn_and_before_it_is_not(limit: int
     assert (worn.epoch, worn.next_secret, worn.sealed) == (5, NEXT, limit)
 
 
+def test_without_another_word_the_limit_of_datagrams_holds() -> None:
+    fresh, worn = (
+        Keyring(GroupKeys(5, b"g" * 32, open=False, sealed=KEY_DATAGRAMS_MAX - left)) for left in (1 << 22, 1)
+    )
+    for keyring in (fresh, worn):
+        keyring.sealing()
+    assert (fresh.asks(0.0), worn.asks(0.0)) == (False, True)
+
+
 def test_the_limit_leaves_the_time_of_an_announcement_before_nonces_could_meet() -> None:
     fastest = 20_000  # datagrams a second that a master can send
     assert KEY_DATAGRAMS_MAX + KEY_DATAGRAMS_MAX // 2048 + ANNOUNCED * fastest < 2**32

@@ -9,7 +9,7 @@ from netcrier.core.node.inbox import Arrival, Batch, Inbox, Lane, Passed, Verdic
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId, MessageId
 from netcrier.wire.envelope import NO_CHAIN, Digest, chained, digest
-from netcrier.wire.limits import HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX, SKIPS_HELD_MAX
+from netcrier.wire.limits import BIG_AHEAD_MAX, HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX, SKIPS_HELD_MAX
 from netcrier.wire.message import Message
 from netcrier.wire.report import Outcome, Told
 from netcrier.wire.signed import Head
@@ -111,6 +111,16 @@ def test_what_lies_too_far_beyond_the_mark_waits_and_the_gap_can_always_be_fille
     assert offer(inbox, 1) is Verdict.NEW
     assert commit(inbox) == list(range(1, HELD_MAX + 1))
     assert offer(inbox, HELD_MAX + 1) is Verdict.NEW
+
+
+def test_a_message_in_blocks_is_put_together_up_to_64_numbers_beyond_the_mark() -> None:
+    inbox = fresh()
+    assert inbox.takes(MessageId(1, 0, BIG_AHEAD_MAX))
+    assert not inbox.takes(MessageId(1, 0, BIG_AHEAD_MAX + 1))
+    offer(inbox, 1)
+    commit(inbox)
+    assert inbox.takes(MessageId(1, 0, BIG_AHEAD_MAX + 1))
+    assert not inbox.takes(MessageId(1, 0, 1))
 
 
 def test_a_lane_begins_once_and_changes_its_term_by_a_turn_alone() -> None:

@@ -37,7 +37,8 @@ def ip(source: str, target: str, protocol: int, payload: bytes, *, fragment: int
     return head[:10] + struct.pack("!H", ones(head)) + head[12:] + payload
 
 
-def _with_sum(source: str, target: str, protocol: int, segment: bytes, at: int) -> bytes:
+def with_sum(source: str, target: str, protocol: int, segment: bytes, at: int) -> bytes:
+    """A segment with its checksum."""
     a, b = ip_address(source), ip_address(target)
     pseudo = a.packed + b.packed + struct.pack("!IxxxB", len(segment), protocol)
     return segment[:at] + struct.pack("!H", ones(pseudo + segment)) + segment[at + 2 :]
@@ -62,13 +63,13 @@ def tcp(
 ) -> bytes:
     """A frame with a TCP segment."""
     head = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, window, 0, 0)
-    return ethernet(ip(source, target, 6, _with_sum(source, target, 6, head + data, 16)))
+    return ethernet(ip(source, target, 6, with_sum(source, target, 6, head + data, 16)))
 
 
 def udp(source: str, sport: int, target: str, dport: int, data: bytes = b"") -> bytes:
     """A frame with a UDP datagram."""
     segment = struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
-    return ethernet(ip(source, target, 17, _with_sum(source, target, 17, segment, 6)))
+    return ethernet(ip(source, target, 17, with_sum(source, target, 17, segment, 6)))
 
 
 def icmp(source: str, target: str, kind: int, code: int = 0, data: bytes = b"") -> bytes:

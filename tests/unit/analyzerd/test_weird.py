@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -33,6 +34,29 @@ def route(kind: int, eights: int, twice: bool = False) -> bytes:
     first = bytes([43]) + last[1:]
     segment = frames.udp("fd00::1", 4000, "fd00::2", 9999, b"x")[54:]
     return ip(frames.ip("fd00::1", "fd00::2", 43, (first if twice else b"") + last + segment))
+
+
+def homes(*options: bytes) -> bytes:
+    """A frame with these destination options."""
+    data = b"".join(options)
+    data += bytes(-(len(data) + 2) % 8)
+    segment = frames.udp("fd00::9", 4000, "fd00::2", 9999, b"x")[54:]
+    return ip(frames.ip("fd00::1", "fd00::2", 60, bytes([17, (len(data) - 6) // 8]) + data + segment))
+
+
+HOME = b"\xc9\x10" + ip_address("fd00::9").packed
+
+
+def mobility(proto: int) -> bytes:
+    """A frame with a mobility header that something of this kind follows."""
+    ends, header = ("fd00::1", "fd00::2"), bytes([proto, 1, 0, 0, 0, 0]) + bytes(10)
+    pseudo = b"".join(ip_address(end).packed for end in ends) + struct.pack("!IxxxB", len(header), 135)
+    return ip(frames.ip(*ends, 135, header[:4] + struct.pack("!H", frames.ones(pseudo + header)) + header[6:]))
+
+
+def pppoe(size: int) -> bytes:
+    """A frame with a whole datagram, of which PPPoE says that it and its type are so many bytes."""
+    return bytes(12) + b"\x88\x64\x11\0\0\1" + struct.pack("!HH", size, 0x0021) + UDP[14:]
 
 
 def fragment(offset: int, data: bytes, more: bool = True, ident: int = 1, dont: bool = False) -> bytes:
@@ -68,6 +92,56 @@ TCP_CASES: dict[str, list[Segment]] = {
 }
 
 
+def acknowledging(acked: int, window: int, flags: int = ACK, seq: int = 101) -> bytes:
+    """After HANDSHAKE, which gave a window of 1,024."""
+    return frames.tcp(CLIENT, 4000, SERVER, 8080, flags, seq, acked, window=window)
+
+
+@pytest.mark.parametrize(
+    ("sent", "odd"),
+    [
+        (acknowledging(501, 1024), False),
+        (acknowledging(701, 824), False),  # it closes as data comes
+        (acknowledging(701, 823), True),  # and now its edge goes back
+        (acknowledging(501, 1023), True),
+        (acknowledging(501, 1023, FIN | ACK), False),  # who goes gives its buffers back
+        (acknowledging(501, 0, RST | ACK), False),
+        (acknowledging(501, 900, seq=50), False),  # an old segment
+        (acknowledging(400, 1024), False),
+    ],
+)
+def test_a_window_whose_edge_goes_back_is_odd(sent: bytes, odd: bool) -> None:
+    rows = logs([*play(HANDSHAKE), (SECOND * 9, sent)])["weird"]
+    assert ("window_recision" in [row["name"] for row in rows]) is odd
+
+
+@pytest.mark.parametrize(("window", "odd"), [(1024, False), (1023, False), (1022, True)])
+def test_of_a_scaled_window_the_scale_s_rounding_is_not_odd(window: int, odd: bool) -> None:
+    def scaled(frame: bytes, ends: tuple[str, str]) -> bytes:
+        segment = bytearray(frame[34:] + b"\3\3\7\0")
+        segment[12] = 0x60
+        return ip(
+            frames.ip(*ends, 6, frames.with_sum(*ends, 6, bytes(segment[:16]) + bytes(2) + bytes(segment[18:]), 16))
+        )
+
+    (first, syn), (second, syn_ack), *others = play(HANDSHAKE)
+    opening = [(first, scaled(syn, (CLIENT, SERVER))), (second, scaled(syn_ack, (SERVER, CLIENT)))]
+    taken = acknowledging(501 + 127, window)
+    rows = logs([*opening, *others, (SECOND * 9, taken)])["weird"]
+    assert ("window_recision" in [row["name"] for row in rows]) is odd
+
+
+@pytest.mark.parametrize(("flag", "name"), [(FIN, "FIN_storm"), (RST, "RST_storm")])
+@pytest.mark.parametrize(("count", "pause", "odd"), [(1000, 1, True), (999, 1, False), (1001, SECOND, False)])
+def test_a_thousand_of_them_within_a_second_of_one_another_are_a_storm(
+    flag: int, name: str, count: int, pause: int, odd: bool
+) -> None:
+    frame = frames.tcp(CLIENT, 4000, SERVER, 8080, flag | ACK, 101, 501)
+    storm = [(SECOND * 9 + i * pause, frame) for i in range(count)]
+    rows = logs([*play(HANDSHAKE), *storm])["weird"]
+    assert (name in [row["name"] for row in rows]) is odd
+
+
 @pytest.mark.parametrize("name", TCP_CASES)
 def test_a_tcp_oddity_has_zeeks_name_and_its_conversation(name: str) -> None:
     rows = logs(play(TCP_CASES[name]))
@@ -95,6 +169,20 @@ PACKETS: dict[str, Case] = {
         False,
     ),
     "cut PPPoE": (bytes(12) + b"\x88\x64" + bytes(8), "truncated_pppoe_header", "PPPOE", False),
+    "PPPoE around more than it says": (
+        pppoe(len(UDP) - 14),
+        "pppoe_extra_data_after_payload",
+        "PPPOE",
+        False,
+    ),
+    "PPPoE around less than it says": (pppoe(len(UDP) - 10), "pppoe_truncated_payload", "PPPOE", False),
+    "ARP of 7 bytes": (bytes(12) + b"\x08\6\0\1\x08\0\6\4\0", "truncated_ARP", "ARP", False),
+    "ARP without its last address": (
+        bytes(12) + b"\x08\6\0\1\x08\0\6\4\0\1" + bytes(19),
+        "truncated_ARP",
+        "ARP",
+        False,
+    ),
     "cut MPLS": (bytes(12) + b"\x88\x47\0\0\1\x40", "truncated_link_header", "MPLS", False),
     "cut VNTag": (bytes(12) + b"\x89\x26" + bytes(6), "truncated_vntag_header", "VNTAG", False),
     "cut PBB": (bytes(12) + b"\x88\xe7" + bytes(18), "truncated_PBB_header", "PBB", False),
@@ -124,6 +212,9 @@ PACKETS: dict[str, Case] = {
         "IP",
         True,
     ),
+    "something behind mobility": (mobility(17), "mobility_piggyback", "IP", True),
+    "two homes": (homes(HOME, HOME), "multiple_home_addr_opts", None, True),
+    "a home of 8 bytes": (homes(b"\xc9\x08" + bytes(8)), "bad_home_addr_len", None, True),
     "route of type 0": (route(0, 2), "routing0_hdr", None, True),
     "route of type 0 of a wrong length": (route(0, 3), "odd_routing0_len", None, True),
     "route of type 2 of a wrong length": (route(2, 4), "bad_routing2_len", None, True),
@@ -265,3 +356,12 @@ def test_every_name_is_written_once_in_the_table() -> None:
     rows: list[tuple[Any, ...]] = list(compiled.ODDITIES)
     assert [row[0] for row in rows] == list(range(len(rows)))
     assert len({row[1:3] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [pppoe(len(UDP) - 12), mobility(59), homes(HOME), bytes(12) + b"\x08\6\0\1\x08\0\6\4\0\1" + bytes(20)],
+    ids=["PPPoE", "mobility", "a home", "ARP"],
+)
+def test_what_is_as_it_should_be_is_not_odd(frame: bytes) -> None:
+    assert logs([(SECOND, frame)])["weird"] == []

@@ -191,12 +191,18 @@ cdef int tagged(Decoder self, uint32_t kind, Py_ssize_t at, Packet* p) except -1
         elif kind == 0x8864:  # PPPoE session (RFC 2516)
             if room <= 8:
                 return odd_frame(self, SHORT_PPPOE)
+            if two(self, at + 4) != room - 6:
+                odd_frame(self, PPPOE_MORE if two(self, at + 4) < room - 6 else PPPOE_LESS)
             return ppp(self, at + 6, p)
         elif kind == 0x8926:  # VNTag (IEEE 802.1BR's forerunner)
             if room <= 6:
                 return odd_frame(self, SHORT_VNTAG)
             kind = two(self, at + 4)
             at += 6
+        elif kind == 0x0806 or kind == 0x8035:  # ARP, RARP (RFC 826): an address of each kind for both ends
+            if room < 8 or room < 8 + 2 * (self.octets[at + 4] + self.octets[at + 5]):
+                return odd_frame(self, SHORT_ARP)
+            return NOT_IP
         elif kind == 0x88E7:  # provider backbone bridge (IEEE 802.1ah): 4 bytes of tag, then Ethernet
             if room <= 18:
                 return odd_frame(self, SHORT_PBB)

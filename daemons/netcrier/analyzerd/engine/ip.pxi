@@ -70,7 +70,7 @@ cdef int chain(Decoder self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int
     cdef Py_ssize_t size
     cdef int layer
     cdef uint32_t fragment
-    cdef bint routed = False
+    cdef bint routed = False, homed = False
     for layer in range(LAYERS):
         if kind == 0 or kind == ROUTING or kind == DESTINATION or kind == AH:
             if end - here < 8 or self.limit - here < 8:
@@ -79,7 +79,7 @@ cdef int chain(Decoder self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int
             if size > end - here or size > self.limit - here:
                 return odd_frame(self, IP_HEADER if size > end - here else SHORT_IP_INNER)
             if kind == DESTINATION:
-                home_address(self, here + 2, here + size, p)
+                homed = home_address(self, here + 2, here + size, homed, p)
             elif kind == ROUTING:
                 if self.scouting:
                     return leave(self)
@@ -109,6 +109,9 @@ cdef int chain(Decoder self, Py_ssize_t at, Py_ssize_t here, Py_ssize_t end, int
         if self.checksums != IGNORE_BAD and end <= self.limit:
             if ones(self, here, end - here, pseudo(self, p, end - here)) != 0xFFFF:
                 odd_packet(self, BAD_MH, p)
+                return NOT_IP
+        if min(end, self.limit) > here and self.octets[here] != NO_NEXT:
+            odd_packet(self, MH_PIGGYBACK, p)
         return NOT_IP
     return transport(self, here, end, p)
 
@@ -133,8 +136,9 @@ cdef bint last_address(Kernel self, Py_ssize_t at, Py_ssize_t size, bint routed,
         odd_apart_with(self, ROUTE_TYPE, p, b"", kind)
     return routed
 
-cdef int home_address(Decoder self, Py_ssize_t at, Py_ssize_t end, Packet* p) except -1 nogil:
-    """A mobile node's own address (RFC 6275), among destination options: it is the source that the ends mean."""
+cdef bint home_address(Decoder self, Py_ssize_t at, Py_ssize_t end, bint homed, Packet* p) except? False nogil:
+    """A mobile node's own address (RFC 6275), among destination options: it is the source that the ends mean. Whether
+    that is known; the first one (`homed`) stays."""
     cdef Py_ssize_t size
     while end - at >= 2:
         if self.octets[at] == 0:
@@ -143,8 +147,13 @@ cdef int home_address(Decoder self, Py_ssize_t at, Py_ssize_t end, Packet* p) ex
         size = self.octets[at + 1]
         if size > end - at - 2:
             break
-        if self.octets[at] == 201 and size == 16:
+        if self.octets[at] == 201 and (homed or size != 16):
+            if self.scouting:
+                leave(self)
+                return homed
+            odd_apart(<Kernel>self, MANY_HOMES if size == 16 else BAD_HOME, p)
+        elif self.octets[at] == 201:
             p.src_hi, p.src_lo = eight(self, at + 2), eight(self, at + 10)
-            break
+            homed = True
         at += 2 + size
-    return 0
+    return homed

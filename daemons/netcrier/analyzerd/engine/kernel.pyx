@@ -5,7 +5,7 @@
 A Kernel owns one flow table and is used by one thread at a time. A Scout goes ahead of it through a capture file, in
 another thread if there is one, and decodes what stands by itself. Both read packet bytes only through typed
 memoryviews with their bounds checked. The nouns are in the files it includes: decode, ip and transport (bytes to
-Packet), tunnel, gre and udp_tunnel, fragments, follow and table (conversations), tcp and sequence, line, files, scout.
+Packet), tunnel, gre and udp_tunnel, fragments, follow and table (conversations), tcp with window and storms, sequence, line, files, scout.
 Left out: application protocols, which read the streams that the table will hand out.
 """
 
@@ -364,6 +364,8 @@ include "udp_tunnel.pxi"
 include "fragments.pxi"
 include "follow.pxi"
 include "tcp.pxi"
+include "window.pxi"
+include "storms.pxi"
 include "sequence.pxi"
 include "table.pxi"
 include "sides.pxi"

@@ -78,6 +78,11 @@ cdef enum:
     BEFORE_AT = 5         # from this bit on: the state before the present one
 
 cdef enum:
+    # Endpoint.window
+    SCALE = 0x0F
+    EDGE_KNOWN = 0x10
+
+cdef enum:
     # Conversation.flags
     PARTIAL_START = 0x01  # TCP: the beginning was not seen
     CLOSE_DEFERRED = 0x02 # a close waits for data that is still missing
@@ -212,14 +217,15 @@ ctypedef struct Endpoint:
     uint32_t last_seq
     uint32_t ack_seq        # the highest that the peer acknowledged
     uint32_t fin_seq        # relative, one past the FIN, modulo 2**32
-    uint32_t last_syn
-    uint32_t last_fin
-    uint32_t last_rst
+    uint32_t edge           # of the window that this end gave the other: it may send up to here
     uint32_t retransmitted  # segments that did not raise last_seq
     uint32_t out_of_order   # of these, ones that filled a hole
     uint32_t dup_acks
     uint32_t pieces         # first of the ranges above a hole, or NOWHERE
     uint32_t rtt            # of the handshake, on this end's side: microseconds and 1, or 0
+    uint16_t last_syn       # where its last SYN, FIN and RST stood, folded to 16 bits
+    uint16_t last_fin
+    uint16_t last_rst
     uint16_t seq_wraps
     uint16_t ack_wraps
     uint16_t zero_windows
@@ -232,6 +238,8 @@ ctypedef struct Endpoint:
     uint8_t tcp_flags
     uint8_t ttl_min
     uint8_t ttl_max
+    uint8_t window          # its scale, and EDGE_KNOWN
+    uint8_t spare
     uint8_t[6] mac
 
 ctypedef struct Conversation:
@@ -268,6 +276,7 @@ cdef enum SideKind:
     PARTIAL_RECORD = 1      # Interim: what the last partial record said
     TUNNEL_USE = 2          # Use: that it is a tunnel
     STREAM = 3              # the number of its stream
+    STORM = 4               # Storm: FINs and RSTs that were repeated
 
 ctypedef struct Side:
     # What few conversations need; chained from Conversation.sides, in the order in which it was taken.
@@ -281,6 +290,12 @@ ctypedef struct Interim:
     uint64_t[2] packets     # originator, responder
     uint64_t[2] ip_bytes
     uint64_t[2] bytes
+
+ctypedef struct Storm:
+    int64_t[2] fin          # when the last one came, of originator and responder
+    int64_t[2] rst
+    uint32_t[2] fins
+    uint32_t[2] rsts
 
 ctypedef struct Use:
     int64_t used            # when a conversation inside last began

@@ -32,9 +32,10 @@ cdef int follow_tcp(Kernel self, uint32_t slot, Conversation* c, bint from_orig,
     relative = from_start(e, p.seq, e.last_seq, e.seq_wraps, &underflow)
     if underflow and not p.flags & RST:
         odd(self, SEQ_UNDERFLOW, c)
+    if p.flags & (FIN | RST):
+        count_ends(self, c, e, p)
     tell(self, c, e, p, relative)
-    if p.window == 0 and not p.flags & RST and o.state != CLOSED and e.state != RESET:
-        e.zero_windows = scaled(self, c, e, e.zero_windows, c"W")
+    follow_window(self, c, e, o, p, past)
     if not (c.orig.flags & c.resp.flags & DID_CLOSE):
         c.last = p.time
     if p.flags & SYN:
@@ -149,7 +150,7 @@ cdef int tell(Kernel self, Conversation* c, Endpoint* e, Packet* p, int64_t rela
     """The history letters of this packet."""
     cdef int kinds = ((p.flags & SYN) >> 1) + (p.flags & FIN) + ((p.flags & RST) >> 2)
     cdef char code
-    cdef uint32_t place = <uint32_t>relative
+    cdef uint16_t place = folded(<uint32_t>relative)
     if kinds > 1:
         if p.flags & FIN and p.flags & RST:
             mark(self, c, e, SEEN_FIN_RST, c"I")
@@ -161,7 +162,7 @@ cdef int tell(Kernel self, Conversation* c, Endpoint* e, Packet* p, int64_t rela
             letter(self, c, code if e == &c.orig else code + 32)
         e.last_syn = place
     elif p.flags & FIN:
-        place += <uint32_t>p.payload
+        place = folded(<uint32_t>relative + <uint32_t>p.payload)
         if mark(self, c, e, SEEN_FIN, c"F") and place != e.last_fin:
             letter(self, c, c"F" if e == &c.orig else c"f")
         e.last_fin = place

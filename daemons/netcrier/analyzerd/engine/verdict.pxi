@@ -8,6 +8,10 @@ cdef inline bint power_of_ten(uint32_t count) noexcept nogil:
         or count == 1000000 or count == 10000000 or count == 100000000 or count == 1000000000
     )
 
+cdef inline uint16_t folded(uint32_t place) noexcept nogil:
+    """Of two places that differ, one in 65,536 looks like the other."""
+    return <uint16_t>(place ^ place >> 16)
+
 cdef inline void set_flag(uint16_t* flags, uint16_t bit, bint on) noexcept nogil:
     flags[0] = flags[0] | bit if on else flags[0] & ~bit
 

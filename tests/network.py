@@ -39,6 +39,7 @@ from netcrier.core.master.voice import Identity
 from netcrier.core.node.greeting import Self
 from netcrier.core.node.hearing import Membership
 from netcrier.core.node.inbox import Arrival, Lane, Passed
+from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import Parity
@@ -91,16 +92,8 @@ class Node:
         """Start, or start again from what is on the disk."""
         self.boot += 1
         me = Self(self.key, self.boot, bytes(16), f"node{self.number}", self.tags)
-        self.listener = Listener(
-            me,
-            self.pin,
-            self.membership,
-            self.lanes,
-            self.chance.random,
-            self.chance.randbytes,
-            tuple(self.untold),
-            self.parity,
-        )
+        kept = Kept(self.membership, self.lanes, tuple(self.untold))
+        self.listener = Listener(me, self.pin, kept, self.chance.random, self.chance.randbytes, self.parity)
 
     def settle(self, now: float) -> None:
         """Do what the shell does: keep what events say, commit the batch, write the log."""

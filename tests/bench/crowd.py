@@ -19,6 +19,7 @@ from netcrier.core.events import Address, NodeRow, Pin, Received
 from netcrier.core.node.greeting import Self
 from netcrier.core.node.hearing import Membership
 from netcrier.core.node.inbox import Lane
+from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
 from netcrier.ids import LANES, MessageId, NodeId
 from netcrier.masterd.recovery import open_sound
@@ -65,10 +66,11 @@ class Crowd:
         store.close()
         signer, agreement = Signer(keys.signing_secret), AgreementKey(keys.agreement_secret)
         pin = Pin(keys.group, signer.public, agreement.public, "", "first-use")
+        lanes = tuple(Lane(lane, 1, 0) for lane in LANES)
         self.listeners = [
             Listener(
                 Self(key_of(number), 1, bytes(16), f"crowd{number}"), pin,
-                Membership(((group.epoch, group.secret),), number, 1, 0), [Lane(lane, 1, 0) for lane in LANES],
+                Kept(Membership(((group.epoch, group.secret),), number, 1, 0), lanes),
                 random.random, secrets.token_bytes,
             )
             for number in range(count)

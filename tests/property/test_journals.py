@@ -52,10 +52,8 @@ class Disk(Node):
         self.writer = MessageLog(self.lines, self.store, "epoch")
         self.log_more()
         me = Self(self.key, self.boot, bytes(16), f"node{self.number}", self.tags)
-        kept = self.store.membership(self.master), self.store.lanes(self.master)
         self.listener = Listener(
-            me, self.pin, *kept, self.chance.random, self.chance.randbytes, self.store.untold(self.master),
-            logged=self.store.logged == self.store.newest,
+            me, self.pin, self.store.kept(self.master), self.chance.random, self.chance.randbytes
         )  # fmt: skip
 
     def lose(self) -> None:

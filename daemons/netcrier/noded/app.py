@@ -32,8 +32,7 @@ from netcrier.core.events import (
     Settled,
 )
 from netcrier.core.node.greeting import Self
-from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Batch, Lane
+from netcrier.core.node.inbox import Batch
 from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import parity
@@ -126,11 +125,8 @@ class App:
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
         self.log_full = self._json_log.full
-        known, lanes, untold = self._kept_of(master)
-        self.listener = Listener(
-            me, pin, known, lanes, random.random, secrets.token_bytes, untold, parity(),
-            logged=self.journal.logged == self.journal.newest,
-        )  # fmt: skip
+        kept = self.journal.kept(master)
+        self.listener = Listener(me, pin, kept, random.random, secrets.token_bytes, parity())
         self.last = next(iter(self.journal.last(1)), None)
         self.hearing = membership.Membership(self.port)
         self._hear()
@@ -179,19 +175,14 @@ class App:
         before = self.listener.pin
         changed = before is None or before.signing_key != pin.signing_key
         await self.writer.run(identity.keep_pin, self._identity_path, self.identity, pin)
-        kept = await self.writer.run(self._kept_of, master_id(pin.signing_key))
+        kept = await self.writer.run(self.journal.kept, master_id(pin.signing_key))
         await self._committed()  # nothing is awaited from here on: what is in flight is of the master before
-        logged = self.journal.logged == self.journal.newest
-        self.listener.join(pin, asyncio.get_running_loop().time(), *kept, logged=logged)
+        self.listener.join(pin, asyncio.get_running_loop().time(), kept)
         self._hear()
         self._pump.flush()
         return changed
 
     # How it works
-
-    def _kept_of(self, master: MasterId) -> tuple[Membership, tuple[Lane, ...], list[Untold]]:
-        """What the journal has of this master, but for messages."""
-        return self.journal.membership(master), self.journal.lanes(master), self.journal.untold(master)
 
     def _hear(self) -> None:
         """Be in the multicast groups of the master, or where it is not known yet in that where all masters meet."""
@@ -275,8 +266,7 @@ class App:
         """Commit a question's number; False where it was begun before or cannot be kept."""
         assert self.listener.pin
         try:
-            master = master_id(self.listener.pin.signing_key)
-            return await self.writer.run(self.journal.begin_question, master, question)
+            return await self.writer.run(self.journal.begin_question, self.listener.master, question)
         except StoreError as error:
             self._store_failed(error)
             return False

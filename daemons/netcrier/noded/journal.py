@@ -20,6 +20,7 @@ import msgspec
 
 from netcrier.core.node.hearing import Membership
 from netcrier.core.node.inbox import Batch, Lane, Passed
+from netcrier.core.node.kept import Kept
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import LANES, MasterId, MessageId
@@ -92,6 +93,11 @@ class Journal:
         with Transaction(self._database) as database:
             self._put_meta(database, "begun", n)
         self.newest = self.logged = n
+
+    def kept(self, master: MasterId) -> Kept:
+        """All but messages."""
+        untold = tuple(self.untold(master))
+        return Kept(self.membership(master), self.lanes(master), untold, logged=self.logged == self.newest)
 
     def membership(self, master: MasterId) -> Membership:
         """The group's keys and the master's highest numbers."""

@@ -94,7 +94,7 @@ def test_a_node_that_starts_again_in_the_middle_fetches_the_rest_and_repeats_not
     net = enrolled(3, seed=6)
     sent = net.broadcast(body(MESSAGE_MAX))
     net.run(0.04)
-    assert net.nodes[1].listener._intake.assembly.held > 0
+    assert net.nodes[1].listener._following.intake.assembly.held > 0
     net.nodes[1].start()
     net.run(30, until=lambda: len(net.completed) == 1)
     assert has(net, sent.id, body(MESSAGE_MAX))

@@ -116,7 +116,7 @@ def test_a_few_numbers_are_repaired_without_a_connection() -> None:
 def test_a_recorded_catch_up_brings_nothing() -> None:
     net = enrolled(1, seed=13)
     node = net.nodes[0].listener
-    wanted = node._asking._connection(net.now)
+    wanted = node._following.asking._connection(net.now)
     net.master.catch_up(Received(wanted.ask, MASTER, net.now, net.now_us))
     with pytest.raises(DecodeError, match="replayed"):
         net.master.catch_up(Received(wanted.ask, MASTER, net.now, net.now_us))

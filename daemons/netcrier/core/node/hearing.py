@@ -42,6 +42,8 @@ class Hearing:
         self.membership = membership
         self.epochs = Epochs(membership.keys)
         self.pin: Pin | None = None
+        self.heard_at: float | None = None
+        """When the master was last heard."""
         self._verifier: Verifier | None = None
         self._counters = CounterWindow()
         self._strangers = Budget(STRANGERS_PER_SECOND)

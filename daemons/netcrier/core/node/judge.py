@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from netcrier.core.node.inbox import Arrival
-from netcrier.errors import UsageError
+from netcrier.errors import DecodeError, UsageError
 from netcrier.wire.beacon import Marks
 from netcrier.wire.envelope import Digest
 from netcrier.wire.message import Message
@@ -51,13 +51,20 @@ class Judge:
             for span in marks.lanes:
                 self._known_beyond.setdefault(span.lane, span.highest)
 
+    def meant(self, selector: str) -> bool:
+        """Whether this node's name and tags match; DecodeError where the selector is none."""
+        try:
+            return parse_selector(selector).holds(self._facts)
+        except UsageError as error:
+            raise DecodeError("malformed", str(error)) from None
+
     def arrival(self, message: Message, digest: Digest, received_us: int, now: float) -> Arrival:
         """The message as it goes into the journal."""
         if not message.selector:
             return Arrival(message, digest, received_us, Told.MISSED if self._late(message, now) else None)
         try:
-            meant, code = parse_selector(message.selector).holds(self._facts), BY_TAGS
-        except UsageError:
+            meant, code = self.meant(message.selector), BY_TAGS
+        except DecodeError:
             meant, code = False, UNREADABLE
         known_beyond = self._known_beyond.get(message.lane, message.sequence)
         earlier = message.head.term != self._term  # whom the master of that term has expected, it alone has known

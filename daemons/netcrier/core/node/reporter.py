@@ -1,31 +1,48 @@
-"""A node's reports: when the next is due, and what it says of lanes, beacon and kernel."""
+"""A node's reports: when the next is due, and what it says of lanes, single messages, beacon and kernel.
+
+A lane in an earlier term than the master's waits for a turn; reports ask for it, and where several do for nothing, the
+master may not know this node.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
+from netcrier.core.events import NodeEvent, Settled
 from netcrier.core.node.inbox import Lane
-from netcrier.core.pacing import presence_interval
+from netcrier.core.node.kept import Kept
+from netcrier.core.node.upward import Upward
+from netcrier.core.outcomes import Outcomes, Untold
+from netcrier.core.pacing import presence_interval, untold_delay
 from netcrier.ids import MessageId
+from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import EXTRAS_MAX
-from netcrier.wire.report import LaneReport, Outcome, Report
+from netcrier.wire.report import LaneReport, Outcome, Report, encode_report
 
-_MOST = 2**32 - 1
+_MOST: Final = 2**32 - 1
+_REPORTS_BEFORE_HELLO: Final = 4
 
 
 class Reporter:
-    """See the module. `chance` gives a float in [0, 1); `logged`: whether the log has all up to the marks."""
+    """See the module. `chance` gives a float in [0, 1); what may leave the journal becomes a Settled event."""
 
-    def __init__(self, lanes: Iterable[Lane], chance: Callable[[], float], logged: bool) -> None:
-        self._chance = chance
-        self._delivered = {lane.lane: (lane.term, lane.mark if logged else 0) for lane in lanes}
+    def __init__(self, kept: Kept, upward: Upward, events: deque[NodeEvent], chance: Callable[[], float]) -> None:
+        self._upward, self._events, self._chance = upward, events, chance
+        self._delivered = {lane.lane: (lane.term, lane.mark if kept.logged else 0) for lane in kept.lanes}
+        self._outcomes = Outcomes(kept.untold, chance)
         self._at: float | None = None
         self._presence_at: float | None = None
         self._beacon: tuple[int, float] = (0, 0.0)
+        self._waits = 0
+        """Reports of an earlier term that no turn has answered."""
         self.presence = presence_interval(1)
         """Seconds between two reports, at most."""
         self.drops = 0
         """Datagrams that the kernel has dropped, in all."""
+        for lane in kept.lanes:
+            self._settled(self._outcomes.turned(lane.lane, lane.term, 0.0))
 
     @property
     def pending(self) -> bool:
@@ -35,8 +52,8 @@ class Reporter:
     @property
     def timer(self) -> float | None:
         """When the next report is due."""
-        at, presence_at = self._at, self._presence_at
-        return presence_at if at is None or (presence_at is not None and presence_at < at) else at
+        times = (self._at, self._presence_at, self._outcomes.timer)
+        return min([at for at in times if at is not None], default=None)
 
     def soon(self, now: float, delay: float) -> None:
         """Report within `delay` seconds."""
@@ -57,13 +74,46 @@ class Reporter:
         """A lane starts here."""
         self._delivered[lane.lane] = (lane.term, lane.mark)
 
-    def delivered(self, message: MessageId) -> bool:
-        """Everything of the lane up to this message is in the log; False where that was known, or the term is over."""
+    def turned(self, lane: Lane, now: float) -> None:
+        """A lane has left its term and starts here in another."""
+        self.begin(lane)
+        self._settled(self._outcomes.turned(lane.lane, lane.term, now))
+
+    def answered(self) -> None:
+        """The master has said how it stands with the term, or begun another: reports wait for a turn anew."""
+        self._waits = 0
+
+    def delivered(self, message: MessageId, now: float) -> None:
+        """Everything of the lane up to this message is in the log: that is told soon, unless the term is over."""
         term, sequence = self._delivered.get(message.lane, (message.term, -1))
-        if message.term != term or message.sequence <= sequence:
+        if message.term == term and message.sequence > sequence:
+            self._delivered[message.lane] = (term, message.sequence)
+            self.soon(now, 1.0 if self.pending else 0.0)
+
+    def tell(self, found: Iterable[Untold], now: float) -> None:
+        """These outcomes are in the journal: the master is told until it has heard them."""
+        self._settled(self._outcomes.add(found, now))
+
+    def heard(self, counters: Iterable[int], now: float) -> None:
+        """The master has committed what these reports list."""
+        self._settled([one for counter in counters for one in self._outcomes.heard(counter, now)])
+
+    def owes(self, lane: Lane) -> bool:
+        """Whether the master has to hear more of the lane's term than what handlers have returned."""
+        return self._outcomes.owes(lane.lane, lane.term)
+
+    def say(self, lanes: tuple[Lane, ...], term: int, now: float) -> bool:
+        """Report; the next is due for presence, or for a turn, where the master is in another `term`. True where it
+        has given none for long."""
+        own = self._upward.next_counter()
+        terms = {lane.lane: lane.term for lane in lanes}
+        outcomes = self._outcomes.listed(own, terms, now)
+        self._upward.say(Kind.REPORT, encode_report(self.report(own, lanes, outcomes, now)))
+        if min(terms.values()) >= term:
             return False
-        self._delivered[message.lane] = (term, message.sequence)
-        return True
+        self.soon(now, untold_delay(self._waits, self._chance()))
+        self._waits += 1
+        return self._waits == _REPORTS_BEFORE_HELLO
 
     def report(self, counter: int, states: tuple[Lane, ...], outcomes: tuple[Outcome, ...], now: float) -> Report:
         """What to say now; the next is due for presence."""
@@ -78,3 +128,8 @@ class Reporter:
         self._at = None
         self._presence_at = now + self.presence * (0.7 + 0.2 * self._chance())
         return Report(counter, tuple(lanes), heard, held, min(self.drops, _MOST), outcomes)
+
+    def _settled(self, outcomes: Sequence[Untold]) -> None:
+        """These may leave the journal."""
+        if outcomes:
+            self._events.append(Settled(tuple(outcomes)))

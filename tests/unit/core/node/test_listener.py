@@ -6,8 +6,8 @@ import pytest
 from netcrier.core.delivery import State
 from netcrier.core.events import Received
 from netcrier.core.node.greeting import Self
-from netcrier.core.node.hearing import Membership
 from netcrier.core.node.inbox import Lane
+from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.pacing import receipt_slot
@@ -25,7 +25,7 @@ NODE = ("10.0.1.1", 12345)
 def stranger() -> Listener:
     """A node that has heard nothing yet."""
     me = Self(AgreementKey(b"n" * 32), 1, bytes(16), "node")
-    return Listener(me, None, Membership(), (), lambda: 0.5, lambda size: b"e" * size)
+    return Listener(me, None, Kept(), lambda: 0.5, lambda size: b"e" * size)
 
 
 def beacon(agreement: bytes, signer: Signer, group: GroupId = GROUP) -> bytes:
@@ -131,7 +131,7 @@ def test_the_slot_of_a_receipt_counts_from_the_arrival_of_the_message(waited_us:
     assert batch
     listener.committed(batch, net.now, net.now_us + waited_us)
     slot = receipt_slot(listener.id, composed.id.sequence, 0.002)
-    assert listener._reporter.timer == pytest.approx(net.now + (slot if late else 0.0))
+    assert listener._following.reporter.timer == pytest.approx(net.now + (slot if late else 0.0))
 
 
 def test_a_node_that_joins_another_group_tells_it_nothing_of_the_former_and_comes_back_where_it_was() -> None:
@@ -140,7 +140,7 @@ def test_a_node_that_joins_another_group_tells_it_nothing_of_the_former_and_come
     node, listener = here.nodes[0], here.nodes[0].listener
     sent = [here.broadcast(b"%d" % number).id for number in range(2)]
     here.run(1)
-    pin, kept = listener.pin, (listener.membership, listener.inbox.lanes)
+    pin, membership, lanes = listener.pin, listener.membership, listener.inbox.lanes
     assert pin
     refused = Untold(1, Outcome(0, 1, Told.REFUSED, 1))
     listener.tell([refused], here.now)
@@ -148,18 +148,18 @@ def test_a_node_that_joins_another_group_tells_it_nothing_of_the_former_and_come
     other = there.nodes[0].listener.pin
     assert other
     node.journal, node.log, there.nodes, there.now = {}, [], [node], here.now
-    listener.join(other, there.now)
+    listener.join(other, there.now, Kept())
     there.run(5, until=lambda: node.listener.enrolled)
     there.run(1)
     listener.delivered(MessageId(1, 0, 99), there.now, here.master.id)  # the log was full when it left
-    assert listener._reporter.report(1, listener.inbox.lanes, (), there.now).lanes[0].delivered == 0
+    assert listener._following.reporter.report(1, listener.inbox.lanes, (), there.now).lanes[0].delivered == 0
     new = there.broadcast(b"there").id
     there.run(15)
     assert node.log == [new]
     assert {receipt.state for receipt in there.receipts} == {State.DELIVERED}
 
     node.journal, node.log, node.untold, here.now = {}, [], {refused: None}, there.now
-    listener.join(pin, here.now, *kept, [refused])
+    listener.join(pin, here.now, Kept(membership, lanes, (refused,)))
     sent.append(here.broadcast(b"back").id)
     here.run(15)
     assert (node.log, node.untold) == (sent[2:], {})

@@ -134,7 +134,7 @@ class Multitude:
         """What a peer can grow is within its limit."""
         for node in self.nodes:
             assert all(len(lane.held) <= HELD_MAX for lane in node.listener.inbox.lanes), f"seed {self.seed}"
-        assert len(self.net.master._repeats._wanted) <= REPAIRS_MAX, f"seed {self.seed}"
+        assert len(self.net.master.repair.repeats._wanted) <= REPAIRS_MAX, f"seed {self.seed}"
 
     # How it works
 

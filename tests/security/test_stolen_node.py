@@ -309,7 +309,7 @@ def test_a_recorded_hello_of_an_earlier_start_does_not_bring_its_tags_back(wait:
 def test_pieces_of_what_was_never_sent_are_not_looked_for_in_the_store(sequence: int, tmp_path: Path) -> None:
     """SQLite has no place for the largest numbers that a datagram can name."""
     net, store = Theft(seed=85).net, Store(tmp_path / "store.sqlite")
-    net.master._transfers._shelf = store.messages
+    net.master.repair.transfers._shelf = store.messages
     fetch = Fetch(1 << 40, MessageId(1, 0, sequence), False, ())
     ask = net.nodes[0].listener._upward.sealed(Kind.FETCH, encode_fetch(fetch))
     before = net.master.refused["number not in this store"]

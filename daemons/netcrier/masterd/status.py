@@ -44,9 +44,9 @@ def status_of(app: App, now: float) -> MasterStatus:
         away=[AwayNode(node.row.name, seen(node)) for node in away[:_AWAY_MOST]],
         carriers=[Carrier(kind=w.kind, interface=w.interface, address=str(w)) for w in app.carriers.ways],
         window_ms=speaker.window * 1000,
-        rate=_rate(speaker.rate),
+        rate=_rate(speaker.repair.transfers.rate),
         counters={
-            "repaired": speaker.repaired + speaker.pieces_repaired,
+            "repaired": speaker.repair.repeated + speaker.repair.transfers.repaired,
             "caught up": speaker.stock.caught_up,
             "kernel drops": app.port.drops,
             **speaker.refused,

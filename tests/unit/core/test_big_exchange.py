@@ -86,7 +86,7 @@ def test_parity_sends_less_again_than_fragments() -> None:
         net.run(60, until=lambda net=net: all(node.listener.enrolled for node in net.nodes))  # type: ignore[misc]  # mypy cannot infer the default's type
         net.broadcast(body(300_000))
         net.run(30, until=lambda net=net: len(net.completed) == 1)  # type: ignore[misc]  # as above
-        again.append(net.master.pieces_repaired)
+        again.append(net.master.repair.transfers.repaired)
     assert again[1] < again[0] / 2
 
 

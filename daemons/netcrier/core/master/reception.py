@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -18,7 +18,16 @@ from netcrier.errors import DecodeError
 from netcrier.wire.envelope import SealKey
 from netcrier.wire.header import UP_SIZE, UpHeader, read_up, up_key
 
+
+class Counted(Protocol):
+    """What a node says: with a counter that rises with each."""
+
+    @property
+    def counter(self) -> int: ...
+
+
 _T = TypeVar("_T")
+_Said = TypeVar("_Said", bound=Counted)
 
 
 class Reception:
@@ -49,6 +58,12 @@ class Reception:
             self._events.append(NodeChanged(node.row))
         node.keys[header.kind] = key
         return node, content
+
+    def read(self, got: Received, decode: Callable[[bytes], _Said]) -> tuple[Node, _Said]:
+        """As `open` and `fresh`."""
+        node, said = self.open(got.data, decode)
+        self.fresh(node, said.counter, got)
+        return node, said
 
     def fresh(self, node: Node, counter: int, got: Received) -> None:
         """Refuse what is replayed; take note of where and when the node spoke."""

@@ -4,9 +4,9 @@ Theory of operation
 - `compose` gives a message its number and signature; the shell commits it; `publish` sends it (or `withdraw` takes the
   number back where the commit failed). Sealing is done at sending, so a repair is sealed under the epoch of the day.
 - This module hands on: what is said goes through voice.py, beacons through herald.py, what nodes say comes in through
-  reception.py and ends in ledger.py. When and to whom is decided in repeats.py, solicitor.py and transfer.py; what a
-  node gets for a number, in stock.py; what of earlier terms, in past.py; who may join, in admission.py; whether this
-  master may speak, in tenure.py.
+  reception.py and ends in ledger.py. What lacks is sent again by repair.py; what of earlier terms is to be had, past.py
+  says; questions are questioner.py's; who may join is decided in admission.py, whether this master may speak in
+  tenure.py, on what rivals.py hears.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from types import MappingProxyType
 from netcrier.core.delivery import Delivery, State
 from netcrier.core.events import Datagram, Enrolling, KeysDue, MasterEvent, NodeChanged, NodeRow, Received
 from netcrier.core.master.admission import Admission
-from netcrier.core.master.audit import Audit
 from netcrier.core.master.composer import Composed, Composer
 from netcrier.core.master.conditions import Conditions
 from netcrier.core.master.deliveries import Deliveries
@@ -28,22 +27,20 @@ from netcrier.core.master.ledger import Ledger
 from netcrier.core.master.neighbours import Neighbours
 from netcrier.core.master.outbox import OutLane
 from netcrier.core.master.past import Past
-from netcrier.core.master.rate import Rate
+from netcrier.core.master.questioner import Questioner
 from netcrier.core.master.reception import Reception
 from netcrier.core.master.rekeying import Rekeying
-from netcrier.core.master.repeats import Repeats
+from netcrier.core.master.repair import Repair
+from netcrier.core.master.rivals import Rivals
 from netcrier.core.master.roster import Node, Roster
-from netcrier.core.master.solicitor import Solicitor
 from netcrier.core.master.stock import Shelf, Stock
 from netcrier.core.master.tenure import Tenure
-from netcrier.core.master.transfer import Transfers
 from netcrier.core.master.twins import OLD_BOOT, Twins
 from netcrier.core.master.voice import Identity, Voice
-from netcrier.core.pacing import BEACON_IDLE, FETCHING, receipt_window
+from netcrier.core.pacing import BEACON_IDLE
 from netcrier.core.parity import Parity
-from netcrier.core.questions import QuestionId, Questions
-from netcrier.core.standing import StandingChanged
-from netcrier.errors import DecodeError, UsageError
+from netcrier.core.questions import QuestionId
+from netcrier.errors import DecodeError
 from netcrier.ids import MessageId
 from netcrier.wire.catch_up import decode_catch_up
 from netcrier.wire.envelope import KEY_SIZE, master_id
@@ -51,11 +48,10 @@ from netcrier.wire.fetch import decode_fetch
 from netcrier.wire.header import read_front
 from netcrier.wire.heard import Entry, Heard, encode_heard
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import HEARD_MAX, QUESTION_BODY_MAX
-from netcrier.wire.question import Question, decode_answer, encode_question
+from netcrier.wire.limits import HEARD_MAX
+from netcrier.wire.question import decode_answer
 from netcrier.wire.rekey import decode_renew
 from netcrier.wire.report import decode_report, decode_request
-from netcrier.wire.solicit import Solicit, bitmaps, encode_solicit
 from netcrier.wire.turn import encode_turn
 
 _ALWAYS = frozenset({Kind.BEACON, Kind.TALLY})
@@ -90,7 +86,6 @@ class Speaker:
         self.neighbours = Neighbours()
         self.deliveries = Deliveries()
         self.conditions = Conditions()
-        self.repaired = 0
         self.overfull = False
         """Whether the shell has no room for more receipts: until it has, what reports tell is not looked at."""
         self.keyring = keyring
@@ -107,15 +102,12 @@ class Speaker:
         self._epoch_from = 0
         """The counter after which every beacon of this run was sealed under the current epoch."""
         self._events: deque[MasterEvent] = deque()
-        self._inquiries: list[Datagram] = []
         self._composer = Composer(self.voice, self.lanes, self.roster)
         self._ledger = Ledger(me.term, self.lanes, self.past, self.deliveries, self.refused, self._events)
-        self._audit = Audit(me, self.id, self.roster)
-        self._repeats = Repeats()
-        self._transfers = Transfers(shelf, self.deliveries, parity)
-        self._solicitor = Solicitor(self.roster, self.deliveries)
-        self._questions = Questions()
-        self._reception = Reception(self.voice, self.roster, self._solicitor, self.herald.reach, self._events)
+        self.repair = Repair(self.voice, self.roster, self.deliveries, self.stock, shelf, parity)
+        self._rivals = Rivals(self.tenure, self.voice, self.herald, self.roster, self._events)
+        self._questioner = Questioner(self.voice, self._events)
+        self._reception = Reception(self.voice, self.roster, self.repair.solicitor, self.herald.reach, self._events)
         self._twins = Twins(self.roster, self._reception.up_key)
         self._readers: dict[Kind, Callable[[Received], None]] = {
             Kind.HELLO: self._on_hello,
@@ -124,8 +116,8 @@ class Speaker:
             Kind.RENEW: self._on_renew,
             Kind.ANSWER: self._on_answer,
             Kind.FETCH: self._on_fetch,
-            Kind.BEACON: self._on_beacon,
-            Kind.TALLY: self._on_tally,
+            Kind.BEACON: self._rivals.on_beacon,
+            Kind.TALLY: self._rivals.on_tally,
         }
 
     # What the shell calls
@@ -134,16 +126,6 @@ class Speaker:
     def window(self) -> float:
         """The receipt window of a message sent now, seconds."""
         return self.herald.window
-
-    @property
-    def pieces_repaired(self) -> int:
-        """Blocks, fragments and parity sent because nodes lacked something."""
-        return self._transfers.repaired
-
-    @property
-    def rate(self) -> Rate:
-        """How fast messages in blocks are sent."""
-        return self._transfers.rate
 
     def compose(self, lane: int, body: bytes, now_us: int, selector: str = "", ttl_ms: int = 0) -> Composed:
         """As `Composer.compose`; UsageError also where the master does not speak."""
@@ -164,12 +146,7 @@ class Speaker:
         self.deliveries.track(delivery)
         if composed.condition:
             self.conditions.put(composed.id, composed.condition, now, composed.sent_us)
-        if composed.body:
-            delivery.due_from = None
-            self._transfers.begin(composed.id, now)
-            return
-        self.voice.say(self.voice.sealed(Kind.MESSAGE, composed.plaintext))
-        self._solicitor.soon(now + self._solicitor.patience(self.window))
+        self.repair.publish(composed, delivery, self.window, now)
 
     def ask(
         self, name: str, body: bytes, selector: str, expected: Iterable[int], now: float, within: float
@@ -178,27 +155,19 @@ class Speaker:
 
         An empty `name` is a ping. `expected`: roster indexes; the selector must match just these.
         """
-        if len(body) > QUESTION_BODY_MAX:
-            raise UsageError(f"the question has {len(body)} bytes; one carries {QUESTION_BODY_MAX}")
-        self._questions.room()
-        head = self.voice.head()
-        question = Question(head, int(self.window * 1e6), int(within * 1e3), selector, name, body)
-        plaintext = self.voice.signed(Kind.QUESTION, encode_question(question))
-        identity = (head.boot, head.counter)
-        self._questions.ask(identity, plaintext, expected, now, within, self._solicitor.patience(self.window))
-        self.voice.say(self.voice.sealed(Kind.QUESTION, plaintext))
-        return identity
+        patience = self.repair.solicitor.patience(self.window)
+        return self._questioner.ask(name, body, selector, expected, now, within, self.window, patience)
 
     def give_up(self, question: QuestionId) -> None:
         """Nobody waits for its answers any more."""
-        self._questions.cancel(question)
+        self._questioner.open.cancel(question)
 
     def restore(self, delivery: Delivery, now: float) -> None:
         """A message of an earlier run, from the store. Of an earlier term nodes tell by themselves."""
         self.deliveries.track(delivery)
         if delivery.message.term != self.me.term:
             delivery.due_from = None
-        self._solicitor.soon(now + BEACON_IDLE)
+        self.repair.solicitor.soon(now + BEACON_IDLE)
 
     def dropped(self, term: int, lane: int, lowest: int, now: float) -> None:
         """The store no longer keeps what is before this number of a lane: it is a gap to who still lacks it."""
@@ -241,7 +210,7 @@ class Speaker:
         self.roster.remove(node)
         if node.row.single_us:
             self.herald.reach.settle()
-        self._questions.forget(node.row.index)
+        self._questioner.open.forget(node.row.index)
         self._ledger.forget(node.row.index)
 
     def revoke(self, row: NodeRow, keys: GroupKeys, now: float) -> None:
@@ -292,7 +261,7 @@ class Speaker:
 
     def inquire(self, now: float, now_us: int) -> None:
         """Ask nodes and other masters what they have heard; only a master that does not speak does."""
-        self._inquiries += self.herald.inquiry(now, now_us)
+        self._rivals.inquire(now, now_us)
 
     def next_event(self) -> MasterEvent | None:
         """What the shell has to keep or tell, in order."""
@@ -300,8 +269,7 @@ class Speaker:
 
     def datagrams_to_send(self) -> list[Datagram]:
         """And forgets them. A master that does not speak asks, and says nothing else."""
-        said, asked = self.voice.take(), self._inquiries
-        self._inquiries = []
+        said, asked = self.voice.take(), self._rivals.take()
         return said if self.tenure.speaking else asked
 
     @property
@@ -309,34 +277,22 @@ class Speaker:
         """When `handle_timer` has something to do."""
         if not self.tenure.speaking:
             return self.tenure.timer
-        machines = (
-            self.herald.clock, self._repeats, self._solicitor, self._transfers,
-            self.keyring, self._questions, self.conditions,
-        )  # fmt: skip
+        machines = (self.herald.clock, self.repair, self.keyring, self._questioner.open, self.conditions)
         times = (machine.timer for machine in machines)
         return min(at for at in times if at is not None)
 
     def handle_timer(self, now: float, now_us: int) -> None:
         """Say what is due."""
         if not self.tenure.speaking:
-            self._listen(now, now_us)
+            self._rivals.due(now, now_us)
             return
         if self.keyring.asks(now):
             self._events.append(KeysDue())
         self._ledger.close(self.conditions.ended(now), State.EXPIRED, now)
         if self.herald.clock.timer <= now:
             self.herald.say(now, now_us)
-        if self._repeats.timer is not None and self._repeats.timer <= now:
-            for identity, indexes in self._repeats.due(now):
-                self._say_again(identity, indexes)
-        if self._transfers.timer is not None and self._transfers.timer <= now:
-            self._transfer(now, now_us)
-        if self._solicitor.timer is not None and self._solicitor.timer <= now:
-            for lane, sequence, indexes in self._solicitor.due(now, self.window):
-                self._say_solicit(lane, sequence, indexes)
-        self._events.extend(self._questions.over(now))
-        for plaintext, indexes in self._questions.due(now):
-            self.voice.say_to(indexes, self.voice.sealed(Kind.QUESTION, plaintext))
+        self.repair.due(now, now_us, self.window)
+        self._questioner.due(now)
 
     # What the network brings
 
@@ -374,95 +330,20 @@ class Speaker:
         newest = self._ledger.report(node, report, got.now)
         delivery = self.deliveries.get(newest.message) if newest else None
         if newest and delivery and delivery.due_from == delivery.sent_at:  # in blocks it came as its pieces did
-            self._solicitor.learn(node, newest.message.sequence, newest.after, self.window, got.now)
+            self.repair.solicitor.learn(node, newest.message.sequence, newest.after, self.window, got.now)
 
     def _on_request(self, got: Received) -> None:
-        node, request = self._reception.open(got.data, decode_request)
-        self._reception.fresh(node, request.counter, got)
-        self._repeats.allow(request, node.row.index, got.now)
-        node.requested_at = got.now
-        lacking, skips = self.stock.requested(request, node.row.index, got.now_us)
-        for skip in skips:
-            self.voice.say_to({node.row.index}, skip)
-        self._repeats.want(lacking, node.row.index, got.now)
+        node, request = self._reception.read(got, decode_request)
+        self.repair.requested(node, request, got)
 
     def _on_renew(self, got: Received) -> None:
-        node, renew = self._reception.open(got.data, decode_renew)
-        self._reception.fresh(node, renew.counter, got)
+        node, renew = self._reception.read(got, decode_renew)
         self.voice.hand([self.rekeying.answer(got, node, renew, (self.me.term, self.me.boot))])
 
     def _on_answer(self, got: Received) -> None:
-        node, answer = self._reception.open(got.data, decode_answer)
-        self._reception.fresh(node, answer.counter, got)
-        reply = self._questions.answered(node.row.index, answer, got.now)
-        if reply:
-            self._events.append(reply)
+        node, answer = self._reception.read(got, decode_answer)
+        self._questioner.answered(node, answer, got.now)
 
     def _on_fetch(self, got: Received) -> None:
-        node, fetch = self._reception.open(got.data, decode_fetch)
-        self._reception.fresh(node, fetch.counter, got)
-        skip = self.stock.skip(fetch.message, node.row.index, got.now_us)
-        if skip:
-            self.voice.say_to({node.row.index}, skip)
-        else:
-            self._transfers.fetch(fetch, node.row.index, got.now, got.now_us)
-
-    def _on_beacon(self, got: Received) -> None:
-        heard = self._audit.rival(got, self.voice.counter if self.tenure.speaking else 0)
-        if heard is None:
-            return
-        rival, asking = heard
-        answers, settled = self.tenure.beacon(rival, self.voice.counter, asking=asking)
-        if answers:
-            self.herald.answer(got.source, got.now, got.now_us)
-        self._settle(settled)
-
-    def _on_tally(self, got: Received) -> None:
-        self.tenure.tally(*self._audit.tally(got))
-
-    # How it decides
-
-    def _listen(self, now: float, now_us: int) -> None:
-        """Ask the nodes what they have heard; see what it has come to."""
-        asks, settled = self.tenure.due(now)
-        if asks:
-            self.inquire(now, now_us)
-        self._settle(settled)
-
-    def _settle(self, settled: StandingChanged | None) -> None:
-        if settled is not None:
-            self._events.append(settled)
-
-    # What it says
-
-    def _say_again(self, identity: MessageId, indexes: set[int]) -> None:
-        """Repeat a message to the nodes that lack it."""
-        if self._transfers.coming(identity):
-            return
-        message = self.stock.message(identity)
-        if message is None:
-            return
-        self.deliveries.repeated(identity, indexes)
-        self.voice.say_to(indexes, message)
-        self.repaired += 1
-
-    def _transfer(self, now: float, now_us: int) -> None:
-        """Send of what goes in blocks as much as the rate allows."""
-        for send in self._transfers.due(now, now_us):
-            datagram = self.voice.sealed(send.kind, send.plaintext)
-            if send.to is None:
-                self.voice.say(datagram)
-            else:
-                self.voice.say_to({send.to}, datagram)
-            delivery = self.deliveries.get(send.message)
-            if delivery and send.message.term == self.me.term:
-                if delivery.due_from is None:
-                    self._solicitor.soon(now + self._solicitor.patience(self.window))
-                delivery.due_from = now + FETCHING
-
-    def _say_solicit(self, lane: int, sequence: int, indexes: set[int]) -> None:
-        window_us = int(receipt_window(len(indexes)) * 1e6)
-        for first, bitmap in bitmaps(indexes):
-            content = encode_solicit(Solicit(self.voice.head(), lane, sequence, window_us, first, bitmap))
-            there = {index for index in indexes if 0 <= index - first < 8 * len(bitmap)}
-            self.voice.say_to(there, self.voice.sealed(Kind.SOLICIT, self.voice.signed(Kind.SOLICIT, content)))
+        node, fetch = self._reception.read(got, decode_fetch)
+        self.repair.fetched(node, fetch, got)

@@ -9,7 +9,7 @@ Theory of operation
 - A busy master reads some fetches after it has sent what they ask for: those it does not answer again.
 - Bodies come from the shelf and are dropped when they have been idle; a node that fetches later brings them back.
 
-Left out: sealing and addresses (speaker.py).
+Left out: sealing and addresses (repair.py).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from netcrier.core.master.block_repair import Ask, Mending, mending, remaining
 from netcrier.core.master.cutting import Cut
 from netcrier.core.master.deliveries import Deliveries
 from netcrier.core.master.rate import Rate
+from netcrier.core.master.stock import Shelf
 from netcrier.core.pacing import GATHER_FETCHES
 from netcrier.core.parity import Parity
 from netcrier.errors import DecodeError
@@ -38,16 +39,6 @@ IDLE_AFTER: Final = 2.0
 """Seconds without a fetch after which a body leaves the memory."""
 _AROUND: Final = 72
 """Bytes around a plaintext on the wire: front, epoch, nonce and tag 44, UDP and IPv4 28."""
-
-
-class Shelf(Protocol):
-    """Where messages are kept."""
-
-    def signed_message(self, identity: MessageId) -> bytes | None:
-        """The signed plaintext, or None where it is no longer kept."""
-
-    def body(self, identity: MessageId) -> bytes | None:
-        """The body of a message in blocks."""
 
 
 class Send(NamedTuple):

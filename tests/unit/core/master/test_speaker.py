@@ -70,7 +70,7 @@ def test_1024_messages_are_gathered_for_repetition_and_64_repeated_a_round() -> 
     now = net.master.timer
     for round_ in (1, 2):
         net.master.handle_timer(now, net.now_us)
-        assert net.master.repaired == round_ * REPAIRS_PER_ROUND
+        assert net.master.repair.repeated == round_ * REPAIRS_PER_ROUND
         now += GATHER_NEXT
 
 
@@ -98,7 +98,7 @@ def test_a_request_outside_the_store_asks_for_nothing() -> None:
     net.broadcast(b"one")
     ask(net, 1000, 2, 200)
     net.run(1)
-    assert (net.master.repaired, net.master.refused.total()) == (0, 0)
+    assert (net.master.repair.repeated, net.master.refused.total()) == (0, 0)
     ask(net, 1001, 1, 1, term=2)
     assert net.master.refused == {"other term": 1}
 

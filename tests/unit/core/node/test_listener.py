@@ -111,7 +111,7 @@ def test_a_journal_that_refuses_is_not_overrun() -> None:
 
 def test_a_late_solicitation_for_another_node_is_not_answered() -> None:
     net = enrolled()
-    net.master._say_solicit(0, 0, {5})
+    net.master.repair.solicit(0, 0, {5})
     (datagram,) = net.master.datagrams_to_send()
     net.nodes[0].listener.receive(Received(datagram.data, MASTER, net.now, net.now_us))
     assert net.nodes[0].listener.refused["not asked"] == 1

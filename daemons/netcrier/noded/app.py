@@ -9,11 +9,9 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from msgspec.structs import replace
 
 from netcrier.control.methods import NODED, AnyMethod
 from netcrier.control.types.shared import Reloaded
@@ -32,25 +30,22 @@ from netcrier.core.events import (
     Settled,
 )
 from netcrier.core.node.greeting import Self
-from netcrier.core.node.inbox import Batch
 from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.core.parity import parity
 from netcrier.errors import ConfigError, DecodeError, StoreError
-from netcrier.ids import MasterId, MessageId
+from netcrier.ids import MasterId
 from netcrier.noded import handlers, identity
 from netcrier.noded.catch_up import fetch
 from netcrier.noded.config import Config
-from netcrier.noded.entry import Entry
 from netcrier.noded.handling import Handling
 from netcrier.noded.journal import Journal
 from netcrier.noded.message_log import MessageLog, last_number
+from netcrier.noded.recording import Recording
 from netcrier.noded.sound_journal import open_sound
 from netcrier.noded.trust import pin_of, token_of
 from netcrier.runtime import membership
-from netcrier.runtime.faults import point
 from netcrier.runtime.interfaces import Watch, interfaces
-from netcrier.runtime.lean import give_back
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
@@ -61,7 +56,6 @@ from netcrier.wire.limits import NAME_MAX, TAGS_MAX, TAGS_SIZE_MAX
 from netcrier.wire.multicast import MEETING, ipv4_group, ipv6_group
 
 _log = logging.getLogger("netcrier.noded")
-_LOG_RETRY = 5.0
 _NO_MASTER = MasterId(b"")
 
 
@@ -86,10 +80,7 @@ class App:
     def __init__(self, config: Config, place: Place) -> None:
         self.config, self.place = config, place
         self.started = time.time()
-        self.arrived = asyncio.Event()
         self.writer = Writer("journal")
-        self.last: Entry | None = None
-        self.log_full = False
         self.store_error = ""
         self._identity_path: Path = place.state_dir / "identity"
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,20 +115,22 @@ class App:
         )
         self._message_log = MessageLog(self._json_log, self.journal, config.log.time)
         self._message_log.catch_up()
-        self.log_full = self._json_log.full
         kept = self.journal.kept(master)
         self.listener = Listener(me, pin, kept, random.random, secrets.token_bytes, parity())
-        self.last = next(iter(self.journal.last(1)), None)
         self.hearing = membership.Membership(self.port)
         self._hear()
         self._watch = Watch(self._hear)
         self.handling = Handling(
             config.handlers, self.place.runtime_dir, lambda: self.listener, self._begun,
-            asyncio.get_running_loop().time, self.journal, self.writer, self._tell, self._store_failed,
+            asyncio.get_running_loop().time, self.journal, self.writer, self._tell, self._store_said,
+        )  # fmt: skip
+        self.recording = Recording(
+            self.listener, self.journal, self._message_log, self.writer, self.handling, lambda: self._pump.flush(),
+            self._store_said,
         )  # fmt: skip
         self._pump = Pump(self.listener, self.port, _nobody, self._settle, self.listener.pause)
         self.handling.messages.wake()
-        self._spawn(self._keep_log())
+        self._spawn(self.recording.keep_log())
         _log.info("node %s listens on UDP %d", self.listener.id.hex()[:8], config.port)
 
     async def stop(self) -> None:
@@ -146,9 +139,9 @@ class App:
         self._pump.close()
         self._watch.close()
         for task in self._tasks:
-            if task.get_name() != "commit":
-                task.cancel()
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.recording.committed()
         self.writer.close()
         self.journal.close()
         self._json_log.close()
@@ -161,11 +154,12 @@ class App:
 
     def reopen_logs(self) -> None:
         """Write to new files, after a rotation."""
-        self._spawn(self._reopen())
+        self._spawn(self._kept(self._message_log.reopen))
 
     def summary(self) -> str:
         """One line for `systemctl status`."""
-        last = f", last message {self.last.id}" if self.last else ""
+        newest = self.recording.last
+        last = f", last message {newest.id}" if newest else ""
         return f"{handlers.state_of(self.listener)}{last}"
 
     # What the handlers call
@@ -176,7 +170,7 @@ class App:
         changed = before is None or before.signing_key != pin.signing_key
         await self.writer.run(identity.keep_pin, self._identity_path, self.identity, pin)
         kept = await self.writer.run(self.journal.kept, master_id(pin.signing_key))
-        await self._committed()  # nothing is awaited from here on: what is in flight is of the master before
+        await self.recording.committed()  # nothing is awaited from here on: what is in flight is of the master before
         self.listener.join(pin, asyncio.get_running_loop().time(), kept)
         self._hear()
         self._pump.flush()
@@ -198,17 +192,7 @@ class App:
         while (event := listener.next_event()) is not None:
             self._carry_out(event)
         listener.kernel_drops(self.port.drops)
-        while (batch := listener.take_batch()) is not None:
-            handled = self.handling.expects(listener.pin)
-            if not self.writer.quick:
-                self._spawn(self._commit(batch, handled), "commit")
-                return
-            try:
-                stored = self.writer.at_once(self._store, batch, handled)
-            except StoreError as error:
-                self._not_committed(batch, error)
-            else:
-                self._done(batch, *stored)
+        self.recording.settle()
 
     def _carry_out(self, event: NodeEvent) -> None:
         match event:
@@ -236,11 +220,6 @@ class App:
         kept = (self.listener.master, self.listener.membership, self.listener.inbox.lanes)
         self._spawn(self._kept(self.journal.keep_membership, *kept))
 
-    async def _committed(self) -> None:
-        """Until no commit runs."""
-        while commits := [task for task in self._tasks if task.get_name() == "commit"]:
-            await asyncio.wait(commits)
-
     async def _catch_up(self, wanted: CatchUpWanted) -> None:
         """Feed what the master sends by TCP, no faster than it is committed."""
         loop, listener = asyncio.get_running_loop(), self.listener
@@ -250,7 +229,7 @@ class App:
                 for data in datagrams:
                     listener.receive(Received(data, wanted.master, loop.time(), clock_us()))
                 self._pump.flush()
-                await self._committed()
+                await self.recording.committed()
                 listener.catching_up(loop.time())
         except (OSError, TimeoutError, DecodeError) as error:
             _log.info("catch-up from %s by TCP ended early: %s", wanted.master[0], error or type(error).__name__)
@@ -268,84 +247,26 @@ class App:
         try:
             return await self.writer.run(self.journal.begin_question, self.listener.master, question)
         except StoreError as error:
-            self._store_failed(error)
+            self._store_said(error)
             return False
-
-    async def _commit(self, batch: Batch, handled: bool) -> None:
-        try:
-            stored = await self.writer.run(self._store, batch, handled)
-        except StoreError as error:
-            self._not_committed(batch, error)
-        else:
-            self._done(batch, *stored)
-        self._pump.flush()
-
-    def _done(self, batch: Batch, busy: list[Untold], written: list[Entry]) -> None:
-        self.store_error = ""
-        now = asyncio.get_running_loop().time()
-        self.listener.committed(batch, now, clock_us())
-        if busy:
-            self.listener.tell(busy, now)
-        self._logged(written)
-        if any(arrival.message.blocks for arrival in batch.arrivals):
-            give_back()
-
-    def _not_committed(self, batch: Batch, error: StoreError) -> None:
-        self._store_failed(error)
-        self.listener.failed(batch, asyncio.get_running_loop().time())
-
-    def _store(self, batch: Batch, handled: bool) -> tuple[list[Untold], list[Entry]]:
-        pin = self.listener.pin
-        assert pin
-        point("node: before journal commit")
-        busy = self.journal.commit(batch, self.listener.master, pin.trust, handled)
-        point("node: after journal commit")
-        written = self._message_log.catch_up()
-        point("node: after log write")
-        return busy, written
 
     def _tell(self, untold: Sequence[Untold]) -> None:
         self.listener.tell(untold, asyncio.get_running_loop().time())
         self._pump.flush()
 
-    def _logged(self, written: list[Entry]) -> None:
-        self.log_full = self._json_log.full
-        if self._message_log.fault:
-            self._store_failed(StoreError(self._message_log.fault))
-        now = asyncio.get_running_loop().time()
-        for entry in written:
-            self.last = entry
-            self.listener.delivered(replace(entry.id, sequence=entry.last), now, entry.master)
-        if self.journal.logged == self.journal.newest:  # refused and skipped numbers leave no line
-            for lane in self.listener.inbox.lanes:
-                self.listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
-        arrived, self.arrived = self.arrived, asyncio.Event()
-        arrived.set()
-        self.handling.messages.wake()
-
-    async def _keep_log(self) -> None:
-        """Bring the log up to the journal once its disk has room again."""
-        while True:
-            await asyncio.sleep(_LOG_RETRY)
-            if self.journal.logged < self.journal.newest:
-                self._logged(await self.writer.run(self._message_log.catch_up))
-                self._pump.flush()
-
     async def _kept(self, task: Any, *args: Any) -> None:
         try:
             await self.writer.run(task, *args)
         except StoreError as error:
-            self._store_failed(error)
+            self._store_said(error)
 
-    async def _reopen(self) -> None:
-        await self._kept(self._message_log.reopen)
-
-    def _store_failed(self, error: StoreError) -> None:
-        if str(error) != self.store_error:
+    def _store_said(self, error: StoreError | None) -> None:
+        """What the journal said last; None: it takes everything."""
+        if error and str(error) != self.store_error:
             _log.error("%s", error)
-        self.store_error = str(error)
+        self.store_error = str(error or "")
 
-    def _spawn(self, work: Any, name: str = "") -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name or None)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -78,7 +78,7 @@ def _warnings(app: App) -> list[str]:
         found.append("the master does not give this node the group key in force: it may be revoked or forgotten there")
     if app.journal_told:
         found.append(app.journal_told)
-    if app.log_full:
+    if app.recording.log_full:
         found.append("the log's disk is full: messages stay in the journal until there is room")
     if app.store_error:
         found.append(f"{app.store_error}: messages are asked for again")
@@ -98,7 +98,7 @@ class Handlers:
         self._app = app
 
     async def status(self, _params: Nothing, _caller: Caller) -> NodeStatus:
-        listener, pin, last = self._app.listener, self._app.listener.pin, self._app.last
+        listener, pin, last = self._app.listener, self._app.listener.pin, self._app.recording.last
         return NodeStatus(
             version=VERSION,
             pid=os.getpid(),
@@ -134,7 +134,7 @@ class Handlers:
     async def follow(self, params: FollowRequest, _caller: Caller) -> AsyncIterator[ReceivedRow]:
         cursor = self._app.journal.newest if params.after is None else params.after
         while True:
-            arrived = self._app.arrived
+            arrived = self._app.recording.arrived
             entries = await self._app.writer.run(self._app.journal.entries, cursor, _PAGE)
             for entry in entries:
                 cursor = entry.n

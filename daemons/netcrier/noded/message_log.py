@@ -149,6 +149,11 @@ class MessageLog:
         self._on_disk = log.path is not None
         journal.logged = max(journal.logged, last_number(log))
 
+    @property
+    def full(self) -> bool:
+        """Whether the disk refused the last line."""
+        return self._log.full
+
     def catch_up(self) -> list[Entry]:
         """Append all that lacks; what was appended. Stops where the disk is full, or the journal cannot be read."""
         written: list[Entry] = []

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from netcrier.control.client import Client
 from netcrier.control.failures import ControlError
-from netcrier.control.types.broadcast import BroadcastRequest, Sent, SentMessagesRequest
+from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest, Sent, SentMessagesRequest
 from netcrier.control.types.master import MasterStatus
 from netcrier.control.types.node import NodeStatus
 from netcrier_ctl.lab import Lab, Process
@@ -136,10 +138,17 @@ class Site:
         self.nodes[host] = Daemon(self.lab, host, "noded", self.place / host, environ, small_disk)
         return self.nodes[host]
 
+    def start(self, *hosts: str, **environ: str) -> None:
+        """masterd, and on these hosts nodes, of which each takes part; `environ` is for the nodes."""
+        self.start_master()
+        for host in hosts:
+            self.start_node(host, None, **environ)
+        self.wait_enrolled()
+
     def wait_enrolled(self) -> None:
         """Until every node takes part and the master has heard it."""
         for host, node in self.nodes.items():
-            eventually(lambda node=node: self._enrolled(node), f"{host} is enrolled: {node.stderr[-400:]}")  # type: ignore[misc]  # mypy cannot infer the default's type
+            eventually(partial(self._enrolled, node), f"{host} is enrolled: {node.stderr[-400:]}")
         eventually(lambda: self.master_status().nodes.here == len(self.nodes), "the master hears all nodes")
 
     def master_status(self) -> MasterStatus:
@@ -163,12 +172,42 @@ class Site:
 
         eventually(complete, f"{messages} messages are received by {len(self.nodes)} nodes", 2 * PATIENCE)
 
+    def states(self, message: str) -> dict[str, str]:
+        """What has become of a message, by the names of its nodes."""
+        return {row.name: row.state for row in self.master.call("receipts", ReceiptsRequest(message)).rows}
+
+    def wait_delivered(self, *messages: str) -> None:
+        """Until each is delivered at all of its nodes."""
+        for message in messages:
+            eventually(partial(self._delivered, message), f"#{message} is delivered")
+
+    def wait_logged(self, host: str, *sequences: int) -> None:
+        """Until these numbers, and no others, are in the node's log, in this order."""
+        eventually(lambda: self.sequences(host) == list(sequences), f"{host} logs {sequences}")
+
     def sequences(self, host: str) -> list[int]:
         """The numbers in a node's log, in its order."""
         return [line["seq"] for line in self.nodes[host].lines()]
+
+    def _delivered(self, message: str) -> bool:
+        return set(self.states(message).values()) == {"delivered"}
 
     @staticmethod
     def _enrolled(node: Daemon) -> bool:
         status = node.call("status")
         assert isinstance(status, NodeStatus)
         return status.state == "enrolled"
+
+
+def numbered(nodes: int) -> list[str]:
+    """So many hosts: node1, node2 and so on."""
+    return [f"node{number}" for number in range(1, nodes + 1)]
+
+
+@contextmanager
+def site(place: Path, *hosts: str, idle: Iterable[str] = (), **environ: str) -> Iterator[Site]:
+    """A master and on these hosts nodes that take part; `idle` hosts run nothing; `environ` is for the nodes."""
+    with Lab(["master", *hosts, *idle]) as lab:
+        here = Site(lab, place)
+        here.start(*hosts, **environ)
+        yield here

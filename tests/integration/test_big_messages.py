@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,19 +15,7 @@ from netcrier.control.types.shared import BodyRequest
 from netcrier.wire.limits import ASSEMBLY_MAX, MESSAGE_MAX
 from netcrier_ctl.lab import Lab
 
-from tests.site import Site, eventually
-
-
-@contextmanager
-def site(place: Path, nodes: int) -> Iterator[Site]:
-    names = [f"node{number}" for number in range(1, nodes + 1)]
-    with Lab(["master", *names]) as lab:
-        here = Site(lab, place)
-        here.start_master()
-        for name in names:
-            here.start_node(name)
-        here.wait_enrolled()
-        yield here
+from tests.site import Site, eventually, numbered, site
 
 
 def send(here: Site, body: bytes, lane: int = 0) -> Sent:
@@ -45,13 +31,13 @@ def hashes(here: Site, host: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("loss", [0, 20])
 def test_a_mebibyte_reaches_ten_nodes_whole_and_once(tmp_path: Path, loss: int) -> None:
-    with site(tmp_path, 10) as here:
+    with site(tmp_path, *numbered(10)) as here:
         here.lab.loss(loss)
         body = os.urandom(MESSAGE_MAX)
         sent = send(here, body)
         here.wait_received(1)
         for host, node in here.nodes.items():
-            eventually(lambda host=host: here.sequences(host) == [1], f"{host} logs it")  # type: ignore[misc]  # as in site.py
+            here.wait_logged(host, 1)
             assert hashes(here, host) == [(sent.id, sha256(body).hexdigest())]
             (line,) = node.lines()
             assert (line["size"], line["cut"], len(line["body_b64"]) < 22_000) == (MESSAGE_MAX, True, True)
@@ -63,7 +49,7 @@ def test_a_mebibyte_reaches_ten_nodes_whole_and_once(tmp_path: Path, loss: int) 
 
 @pytest.mark.parametrize("victim", ["node", "master"])
 def test_kill_9_in_the_middle_loses_and_repeats_nothing(tmp_path: Path, victim: str) -> None:
-    with site(tmp_path, 3) as here:
+    with site(tmp_path, *numbered(3)) as here:
         bodies = [os.urandom(MESSAGE_MAX) for _ in range(3)]
         for body in bodies:
             send(here, body)
@@ -73,19 +59,20 @@ def test_kill_9_in_the_middle_loses_and_repeats_nothing(tmp_path: Path, victim: 
         here.wait_received(3)
         wanted = [(str(number), sha256(body).hexdigest()) for number, body in enumerate(bodies, 1)]
         for host in here.nodes:
-            eventually(lambda host=host: hashes(here, host) == wanted, f"{host} has each once")  # type: ignore[misc]  # as in site.py
+            here.wait_logged(host, 1, 2, 3)
+            assert hashes(here, host) == wanted
 
 
 def test_small_and_big_messages_keep_the_order_of_their_lanes_each_exactly_once(tmp_path: Path) -> None:
-    with site(tmp_path, 3) as here:
+    with site(tmp_path, *numbered(3)) as here:
         here.lab.loss(5)
         bodies = [[os.urandom(size) for size in (10, MESSAGE_MAX, 20, MESSAGE_MAX, 3000)], [b"now", os.urandom(50_000)]]
         for lane in (0, 1):
             for body in bodies[lane]:
                 send(here, body, lane)
         here.wait_received(7)
+        eventually(lambda: all(len(hashes(here, host)) == 7 for host in here.nodes), "every node has all")
         for host in here.nodes:
-            eventually(lambda host=host: len(hashes(here, host)) == 7, f"{host} has all")  # type: ignore[misc]  # as in site.py
             found = hashes(here, host)
             queue = [line for line in found if not line[0].startswith("u")]
             urgent = [line for line in found if line[0].startswith("u")]

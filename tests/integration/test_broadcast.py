@@ -32,24 +32,11 @@ from netcrier.wire.token import decode_token, encode_token
 from netcrier_ctl.lab import Lab
 
 from tests.intruder import LISTEN, SEND
-from tests.site import Daemon, Site, eventually
-
-
-@contextlib.contextmanager
-def site(place: Path, nodes: int, extra: tuple[str, ...] = ()) -> Iterator[Site]:
-    """A master and `nodes` enrolled nodes; `extra` hosts run nothing."""
-    names = [f"node{number}" for number in range(1, nodes + 1)]
-    with Lab(["master", *names, *extra]) as lab:
-        here = Site(lab, place)
-        here.start_master()
-        for name in names:
-            here.start_node(name)
-        here.wait_enrolled()
-        yield here
+from tests.site import Daemon, Site, eventually, numbered, site
 
 
 def test_a_broadcast_reaches_ten_nodes_and_each_receipt_is_known(tmp_path: Path) -> None:
-    with site(tmp_path, 10) as here:
+    with site(tmp_path, *numbered(10)) as here:
         sent = here.broadcast(b"hello, everyone")
         assert sent.expected == 10
         here.wait_received(1)
@@ -57,13 +44,13 @@ def test_a_broadcast_reaches_ten_nodes_and_each_receipt_is_known(tmp_path: Path)
         assert [row.name for row in rows] == sorted(here.nodes)
         assert {row.state for row in rows} <= {"received", "delivered"}
         for host in here.nodes:
-            eventually(lambda host=host: here.sequences(host) == [1], f"{host} logs it")  # type: ignore[misc]  # as in site.py
+            here.wait_logged(host, 1)
             line = here.nodes[host].lines()[0]
             assert (line["text"], line["n"], line["trust"]) == ("hello, everyone", 1, "first-use")
 
 
 def test_loss_both_ways_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    with site(tmp_path, 10) as here:
+    with site(tmp_path, *numbered(10)) as here:
         here.lab.loss(20)
         for number in range(100):
             here.broadcast(b"message %d" % number)
@@ -73,7 +60,7 @@ def test_loss_both_ways_loses_and_repeats_nothing(tmp_path: Path) -> None:
 
 
 def test_kill_9_of_the_master_in_the_middle_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    with site(tmp_path, 3) as here:
+    with site(tmp_path, *numbered(3)) as here:
         accepted: list[int] = []
 
         def send() -> None:
@@ -98,7 +85,7 @@ def test_kill_9_of_the_master_in_the_middle_loses_and_repeats_nothing(tmp_path: 
 
 
 def test_kill_9_of_a_node_in_the_middle_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    with site(tmp_path, 3) as here:
+    with site(tmp_path, *numbered(3)) as here:
         for round_ in range(4):
             for number in range(25):
                 here.broadcast(b"%d %d" % (round_, number))
@@ -112,7 +99,7 @@ def test_kill_9_of_a_node_in_the_middle_loses_and_repeats_nothing(tmp_path: Path
 
 
 def test_a_repeated_request_sends_nothing_new(tmp_path: Path) -> None:
-    with site(tmp_path, 1) as here:
+    with site(tmp_path, *numbered(1)) as here:
         first = here.broadcast(b"once", request="the same")
         second = here.broadcast(b"once", request="the same")
         assert (second.id, second.repeated) == (first.id, True)
@@ -121,7 +108,7 @@ def test_a_repeated_request_sends_nothing_new(tmp_path: Path) -> None:
 
 
 def test_a_node_that_is_away_gets_what_it_missed(tmp_path: Path) -> None:
-    with site(tmp_path, 2) as here:
+    with site(tmp_path, *numbered(2)) as here:
         here.lab.partition("node2")
         for number in range(30):
             here.broadcast(b"%d" % number)
@@ -146,7 +133,7 @@ def forged(here: Site, host: str) -> str:
 
 
 def test_a_forged_message_under_the_true_group_key_is_refused(tmp_path: Path) -> None:
-    with site(tmp_path, 2, ("intruder",)) as here:
+    with site(tmp_path, *numbered(2), idle=["intruder"]) as here:
         target = here.lab.address("node2")
         done = here.lab.run(
             "intruder", [sys.executable, "-c", SEND, target, "12345"], text=forged(here, "node1") + "\n"
@@ -160,7 +147,7 @@ def test_a_forged_message_under_the_true_group_key_is_refused(tmp_path: Path) ->
 
 
 def test_garbage_is_counted_and_the_daemons_go_on(tmp_path: Path) -> None:
-    with site(tmp_path, 1, ("intruder",)) as here:
+    with site(tmp_path, *numbered(1), idle=["intruder"]) as here:
         front = MAGIC + bytes((VERSION,))
         waste = [os.urandom(size) for size in (0, 1, 40, 1232, 1400)]
         waste += [front + bytes((kind,)) + os.urandom(60) for kind in range(256)]
@@ -177,7 +164,7 @@ def test_garbage_is_counted_and_the_daemons_go_on(tmp_path: Path) -> None:
 
 
 def test_an_open_group_says_so_on_both_sides(tmp_path: Path) -> None:
-    with site(tmp_path, 1) as here:
+    with site(tmp_path, *numbered(1)) as here:
         assert here.master_status().open
         assert "open" in " ".join(here.master_status().warnings)
         node = here.nodes["node1"].call("status")
@@ -220,7 +207,7 @@ def test_a_closed_group_tells_a_stranger_nothing(tmp_path: Path) -> None:
 
 
 def test_netctl_token_closes_an_open_group_and_a_token_lets_a_node_back_in(tmp_path: Path) -> None:
-    with site(tmp_path, 2) as here:
+    with site(tmp_path, *numbered(2)) as here:
         token = here.master.call("token.create", TokenRequest())
         assert token.closed_now
         eventually(lambda: here.master_status().nodes.waiting == 2, "first-use nodes wait")
@@ -234,7 +221,7 @@ def test_netctl_token_closes_an_open_group_and_a_token_lets_a_node_back_in(tmp_p
 
 
 def test_who_follows_receipts_is_not_kept_waiting_for_a_forgotten_node(tmp_path: Path) -> None:
-    with site(tmp_path, 2) as here:
+    with site(tmp_path, *numbered(2)) as here:
         here.lab.partition("node2")
         sent = here.broadcast(b"anyone?")
         eventually(lambda: here.sequences("node1") == [1], "node1 has it")
@@ -247,7 +234,7 @@ def test_who_follows_receipts_is_not_kept_waiting_for_a_forgotten_node(tmp_path:
 
 @pytest.mark.parametrize("daemon", ["masterd", "noded"])
 def test_sigterm_ends_with_status_0_and_takes_the_socket_away(tmp_path: Path, daemon: str) -> None:
-    with site(tmp_path, 1) as here:
+    with site(tmp_path, *numbered(1)) as here:
         process = here.master if daemon == "masterd" else here.nodes["node1"]
         assert process.stop() == 0
         assert process.sockets.is_dir()
@@ -255,7 +242,7 @@ def test_sigterm_ends_with_status_0_and_takes_the_socket_away(tmp_path: Path, da
 
 
 def test_a_local_subscriber_gets_every_message_in_order_however_slowly_it_reads(tmp_path: Path) -> None:
-    with site(tmp_path, 1) as here:
+    with site(tmp_path, *numbered(1)) as here:
         node = here.nodes["node1"]
         with node.client() as client:
             stream: Iterator[ReceivedRow] = client.stream("messages.follow", FollowRequest(after=0), idle=10)
@@ -274,7 +261,7 @@ def test_a_local_subscriber_gets_every_message_in_order_however_slowly_it_reads(
 
 
 def test_what_the_kernel_drops_is_counted_shown_and_made_up_for(tmp_path: Path) -> None:
-    with site(tmp_path, 2, ("intruder",)) as here:
+    with site(tmp_path, *numbered(2), idle=["intruder"]) as here:
         node = here.nodes["node1"]
         assert node.process
         node.process.kill(signal.SIGSTOP)

@@ -8,25 +8,22 @@ from pathlib import Path
 
 import pytest
 from netcrier.wire.limits import CATCH_UP_BYTES, MESSAGE_MAX
-from netcrier_ctl.lab import Lab
 
-from tests.site import Site, eventually
+from tests.site import eventually, site
 
 MISSED = 1000
 
 
 @pytest.mark.parametrize("way", ["tcp", "udp"])
 def test_a_node_away_for_1000_messages_has_them_all_in_order_soon_after_its_return(tmp_path: Path, way: str) -> None:
-    with Lab(["master", "node1", "node2"]) as lab:
-        here = Site(lab, tmp_path)
-        here.start_master()
-        here.start_node("node1")
-        here.start_node("node2")
-        here.wait_enrolled()
+    with site(tmp_path, "node1", "node2") as here:
         if way == "udp":
-            lab.run("master", ["nft", "add", "table", "inet", "shut"])
-            lab.run("master", ["nft", "add", "chain", "inet", "shut", "in", "{ type filter hook input priority 0; }"])
-            lab.run("master", ["nft", "add", "rule", "inet", "shut", "in", "tcp", "dport", "12346", "drop"])
+            for words in (
+                "table inet shut",
+                "chain inet shut in { type filter hook input priority 0; }",
+                "rule inet shut in tcp dport 12346 drop",
+            ):
+                here.lab.run("master", ["nft", f"add {words}"])
         here.nodes["node2"].stop()
         for number in range(MISSED):
             here.broadcast(b"%d" % number)
@@ -43,12 +40,8 @@ def test_a_node_away_for_1000_messages_has_them_all_in_order_soon_after_its_retu
 
 def test_a_node_that_lacks_few_and_big_messages_has_them_over_tcp_too(tmp_path: Path) -> None:
     big = [bytes([number]) * MESSAGE_MAX for number in range(CATCH_UP_BYTES // MESSAGE_MAX + 2)]
-    with Lab(["master", "node1", "node2"]) as lab:
-        here = Site(lab, tmp_path)
-        here.start_master()
-        node = here.start_node("node1")
-        here.start_node("node2")
-        here.wait_enrolled()
+    with site(tmp_path, "node1", "node2") as here:
+        node = here.nodes["node1"]
         node.stop()
         for number, body in enumerate(big):
             here.broadcast(body, f"big {number}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,7 @@ def test_a_master_that_dies_at_any_durable_step_does_what_it_was_asked_once(tmp_
         def state(message: str) -> dict[str, str]:
             return {row.name: row.state for row in master.call("receipts", ReceiptsRequest(message)).rows}
 
-        for message in sent:
-            eventually(lambda message=message: state(message)["node1"] == "delivered", f"#{message}")  # type: ignore[misc]  # as in site.py
+        eventually(lambda: {state(message)["node1"] for message in sent} == {"delivered"}, "node1 has told of all")
         assert [sorted(state(message)) for message in sent] == [["node1"], ["node1"], ["node1", "node2"], ["node1"]]
 
 
@@ -132,13 +132,17 @@ def test_a_node_that_dies_at_any_durable_step_has_every_message_once(tmp_path: P
         here.nodes["node1"] = node
         node.insist("join", JoinRequest(token))
         until(node, lambda: here.master_status().nodes.here == 1, "it is in")
+
+        def newest(sequence: int) -> bool:
+            return here.sequences("node1")[-1:] == [sequence]
+
         expected = []
         for number in range(12):
             sent = here.broadcast(b"%d" % number, ttl=0.001 if number == 7 else None)
             expected.append(sent.sequence)
             if number % 3 == 0:
-                until(node, lambda sent=sent: here.sequences("node1")[-1:] == [sent.sequence], f"#{sent.id}")  # type: ignore[misc]  # as in site.py
-        until(node, lambda: here.sequences("node1")[-1:] == expected[-1:], "it has the last")
+                until(node, partial(newest, sent.sequence), f"#{sent.id}")
+        until(node, lambda: newest(expected[-1]), "it has the last")
         if not node.died:
             pytest.fail(f"{fault} was not reached")
         lines = node.lines()

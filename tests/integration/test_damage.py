@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.failures import ControlError
-from netcrier.control.types.broadcast import ReceiptsRequest
 from netcrier.control.types.roster import NodeRequest, NodesRequest
-from netcrier_ctl.lab import Lab
 
-from tests.site import Daemon, Site, eventually
+from tests.site import Daemon, Site, eventually, site
 
 Cut = Callable[[Path], None]
 
@@ -50,10 +48,6 @@ KILLED = {
 CUTS = [(name, False, cut) for name, cut in STOPPED.items()] + [(name, True, cut) for name, cut in KILLED.items()]
 
 
-def states(here: Site, message: str) -> dict[str, str]:
-    return {row.name: row.state for row in here.master.call("receipts", ReceiptsRequest(message)).rows}
-
-
 def end(daemon: Daemon, killed: bool) -> None:
     if killed:
         daemon.kill()
@@ -65,23 +59,17 @@ def end(daemon: Daemon, killed: bool) -> None:
 def test_a_cut_journal_is_set_aside_and_told_and_the_node_goes_on_where_it_was(
     tmp_path: Path, killed: bool, cut: Cut
 ) -> None:
-    with Lab(["master", "node1", "node2"]) as lab:
-        here = Site(lab, tmp_path)
-        here.start_master()
-        node = here.start_node("node1")
-        here.start_node("node2")
-        here.wait_enrolled()
+    with site(tmp_path, "node1", "node2") as here:
+        node = here.nodes["node1"]
         sent = [here.broadcast(b"before %d" % number).id for number in range(30)]
-        for message in sent:
-            eventually(lambda message=message: set(states(here, message).values()) == {"delivered"}, f"#{message}")  # type: ignore[misc]  # as in site.py
+        here.wait_delivered(*sent)
         end(node, killed)
         missed = [here.broadcast(b"missed %d" % number).id for number in range(3)]
         journal = node.state / "journal.sqlite"
         cut(journal)
         node.start()
         after = here.broadcast(b"after").id
-        for message in (*missed, after):
-            eventually(lambda message=message: set(states(here, message).values()) == {"delivered"}, f"#{message}")  # type: ignore[misc]  # as in site.py
+        here.wait_delivered(*missed, after)
         texts = [*(f"before {number}" for number in range(30)), *(f"missed {number}" for number in range(3)), "after"]
         assert [(line["n"], line["text"]) for line in node.lines()] == list(enumerate(texts, 1))
         (told,) = [warning for warning in node.call("status").warnings if warning.startswith("the journal ")]
@@ -102,12 +90,8 @@ STORE_CUTS = [cut for cut in CUTS if cut[0] in ("all", "in the header", "in a pa
 def test_a_cut_store_is_told_and_set_aside_and_a_new_term_begins_on_command_alone(
     tmp_path: Path, killed: bool, cut: Cut
 ) -> None:
-    with Lab(["master", "node1", "node2"]) as lab:
-        here = Site(lab, tmp_path)
-        master = here.start_master()
-        for host in ("node1", "node2"):
-            here.start_node(host)
-        here.wait_enrolled()
+    with site(tmp_path, "node1", "node2") as here:
+        lab, master = here.lab, here.master
         for number in range(4):
             here.broadcast(b"%d" % number)
         eventually(lambda: here.sequences("node2") == [1, 2, 3, 4], "node2 has them")
@@ -135,8 +119,8 @@ def test_a_cut_store_is_told_and_set_aside_and_a_new_term_begins_on_command_alon
         here.nodes["node2"].start()
         eventually(lambda: _all_known(here), "both nodes are known and here")
         sent = here.broadcast(b"new term", "new term")
+        eventually(lambda: all(_numbers(here, host)[-1] == (sent.term, 1) for host in here.nodes), "both follow")
         for host in here.nodes:
-            eventually(lambda host=host: _numbers(here, host)[-1:] == [(sent.term, 1)], f"{host} follows")  # type: ignore[misc]  # as in site.py
             assert _numbers(here, host) == [*((1, number) for number in range(1, 7)), (sent.term, 1)], host
             lines = here.nodes[host].lines()
             assert [line["n"] for line in lines] == list(range(1, len(lines) + 1))

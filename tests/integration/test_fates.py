@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from netcrier.control.failures import ControlError, NotFound
@@ -37,11 +36,6 @@ def tagged(place: Path, **masterd: str) -> Iterator[Site]:
         yield here
 
 
-def states(here: Site, message: str) -> dict[str, str]:
-    rows: list[Any] = here.master.call("receipts", ReceiptsRequest(message)).rows
-    return {row.name: row.state for row in rows}
-
-
 def life(here: Site, name: str) -> NodeLife:
     found = here.master.call("node.explain", NodeRequest(name))
     assert isinstance(found, NodeLife)
@@ -57,8 +51,8 @@ def test_a_target_an_age_limit_and_an_absence_end_as_they_should(tmp_path: Path)
     with tagged(tmp_path) as here:
         web = send(here, b"web only", to="role=web")
         every = send(here, b"everyone")
-        eventually(lambda: states(here, web) == {"node1": "delivered"}, "node1 alone has it")
-        eventually(lambda: set(states(here, every).values()) == {"delivered"}, "both have it")
+        eventually(lambda: here.states(web) == {"node1": "delivered"}, "node1 alone has it")
+        eventually(lambda: set(here.states(every).values()) == {"delivered"}, "both have it")
         assert [line["text"] for line in here.nodes["node2"].lines()] == ["everyone"]
         with pytest.raises(NotFound):
             send(here, b"nobody", to="role=cache")
@@ -66,10 +60,10 @@ def test_a_target_an_age_limit_and_an_absence_end_as_they_should(tmp_path: Path)
         here.nodes["node2"].stop()
         short = send(here, b"soon stale", ttl=1)
         after = send(here, b"after")
-        eventually(lambda: states(here, short) == {"node1": "delivered", "node2": "expired"}, "it expires")
+        eventually(lambda: here.states(short) == {"node1": "delivered", "node2": "expired"}, "it expires")
         here.nodes["node2"].start()
-        eventually(lambda: states(here, short)["node2"] == "missed", "node2 has said that it missed it")
-        eventually(lambda: states(here, after)["node2"] == "delivered", "node2 goes on")
+        eventually(lambda: here.states(short)["node2"] == "missed", "node2 has said that it missed it")
+        eventually(lambda: here.states(after)["node2"] == "delivered", "node2 goes on")
         lines = here.nodes["node2"].lines()
         assert [(line["event"], line["n"]) for line in lines] == [("message", 1), ("missed", 2), ("message", 3)]
 
@@ -103,9 +97,9 @@ def test_what_the_master_drops_is_a_gap_to_who_was_away(tmp_path: Path) -> None:
     with tagged(tmp_path, NETCRIER_KEEP_MESSAGES="100") as here:
         here.nodes["node2"].stop()
         sent = [send(here, b"%d" % number) for number in range(220)]
-        eventually(lambda: states(here, sent[50]).get("node2") == "gap", "the master says gap")
+        eventually(lambda: here.states(sent[50]).get("node2") == "gap", "the master says gap")
         here.nodes["node2"].start()
-        eventually(lambda: states(here, sent[-1])["node2"] == "delivered", "node2 goes on behind the gap")
+        eventually(lambda: here.states(sent[-1])["node2"] == "delivered", "node2 goes on behind the gap")
         first, *rest = here.nodes["node2"].lines()
         assert (first["event"], first["seq"]) == ("gap", 1)
         assert [line["seq"] for line in rest] == list(range(first["last"] + 1, 221))
@@ -123,12 +117,12 @@ def test_what_is_too_old_or_too_much_is_a_gap_to_who_was_away(tmp_path: Path, bo
         def dropped() -> bool:
             for _ in range(10):  # a tenth of what is kept: then the master looks what is beyond the bounds
                 sent.append(send(here, b"%d " % len(sent) + b"x" * 1000))
-            return states(here, sent[0])["node2"] == "gap"
+            return here.states(sent[0])["node2"] == "gap"
 
         eventually(dropped, "the first is dropped")
         assert len(sent) < 100 or bound == "SECONDS", "their number is not why"
         here.nodes["node2"].start()
-        eventually(lambda: states(here, sent[-1])["node2"] == "delivered", "node2 goes on behind the gap")
+        eventually(lambda: here.states(sent[-1])["node2"] == "delivered", "node2 goes on behind the gap")
         first, *rest = here.nodes["node2"].lines()
         assert (first["event"], first["seq"]) == ("gap", 1)
         assert [line["seq"] for line in rest] == list(range(first["last"] + 1, len(sent) + 1))
@@ -146,7 +140,7 @@ def test_whom_a_message_is_for_is_fixed_when_it_is_sent_and_a_nodes_own_tags_dec
         deafen(here.lab, "master", Kind.HELLO)
         restart("node2", "web")
         stray = send(here, b"for web", to="role=web")
-        eventually(lambda: states(here, stray) == {"node1": "delivered", "node2": "delivered"}, "both are of role=web")
+        eventually(lambda: here.states(stray) == {"node1": "delivered", "node2": "delivered"}, "both are of role=web")
         receipts = here.master.call("receipts", ReceiptsRequest(stray))
         assert (receipts.expected, receipts.received) == (1, 1)
         assert {row.name: row.unexpected for row in receipts.rows} == {"node1": False, "node2": True}
@@ -158,9 +152,9 @@ def test_whom_a_message_is_for_is_fixed_when_it_is_sent_and_a_nodes_own_tags_dec
         later = send(here, b"for node1 as it was", to="role=web")
         restart("node1", "db")
         eventually(
-            lambda: states(here, later) == {"node1": "refused", "node2": "delivered"}, "it is of role=web no more"
+            lambda: here.states(later) == {"node1": "refused", "node2": "delivered"}, "it is of role=web no more"
         )
-        assert states(here, web) == {"node2": "delivered"}
+        assert here.states(web) == {"node2": "delivered"}
         assert [line["text"] for line in here.nodes["node1"].lines()] == ["for web"]
         assert [line["text"] for line in here.nodes["node2"].lines()] == [
             "for web",
@@ -174,7 +168,7 @@ def test_a_kill_at_any_durable_step_loses_repeats_and_renumbers_nothing(tmp_path
     with tagged(tmp_path) as here:
         daemon = here.master if fault.startswith("master") else here.nodes["node1"]
         assert send(here, b"before") == "1"
-        eventually(lambda: set(states(here, "1").values()) == {"delivered"}, "the first is everywhere")
+        eventually(lambda: set(here.states("1").values()) == {"delivered"}, "the first is everywhere")
         daemon.stop()
         daemon.environ[VARIABLE] = fault
         daemon.start()
@@ -191,8 +185,7 @@ def test_a_kill_at_any_durable_step_loses_repeats_and_renumbers_nothing(tmp_path
         sent = here.master.call("broadcast", request)
         assert (sent.id, sent.repeated) == ("2", fault != "master: before message commit")
         assert send(here, b"after") == "3"
-        for message in "123":
-            eventually(lambda message=message: set(states(here, message).values()) == {"delivered"}, f"#{message}")  # type: ignore[misc]  # as in site.py
+        here.wait_delivered("1", "2", "3")
         for node in here.nodes.values():
             assert [line["text"] for line in node.lines()] == ["before", "during", "after"]
             assert [line["n"] for line in node.lines()] == [1, 2, 3]

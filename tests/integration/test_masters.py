@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,7 @@ class Pair(Site):
 def started(lab: Lab, place: Path) -> Pair:
     """A master with two nodes, and three messages that they have."""
     here = Pair(lab, place)
-    here.start_master()
-    for host in ("node1", "node2"):
-        here.start_node(host)
-    here.wait_enrolled()
+    here.start("node1", "node2")
     say(here, here.master, "one", "two", "three")
     return here
 
@@ -54,8 +52,11 @@ def say(here: Site, master: Daemon, *bodies: str) -> None:
     """Messages from this master that every node gets."""
     for body in bodies:
         sent = master.call("broadcast", BroadcastRequest(body=body.encode(), request=f"{master.host} {body}"))
-        for host in here.nodes:
-            eventually(lambda host=host, body=body: body in texts(here, host), f"{host} logs {body} as {sent.id}")  # type: ignore[misc]  # as in site.py
+        eventually(partial(all_have, here, body), f"every node logs {body} as {sent.id}")
+
+
+def all_have(here: Site, body: str) -> bool:
+    return all(body in texts(here, host) for host in here.nodes)
 
 
 def status(master: Daemon) -> MasterStatus:
@@ -221,9 +222,9 @@ def test_masters_of_two_groups_on_one_network_let_each_other_be(tmp_path: Path) 
             site.wait_received(1)
         assert texts(here, "node1") == ["mine"]
         assert texts(there, "node2") == ["yours"]
-        for site in (here, there):
-            eventually(lambda site=site: site.master_status().neighbours == 1, "each counts the other")  # type: ignore[misc]  # as in site.py
-            assert site.master_status().standing == "speaking"
+        sites = (here, there)
+        eventually(lambda: [site.master_status().neighbours for site in sites] == [1, 1], "each counts the other")
+        assert [site.master_status().standing for site in sites] == ["speaking"] * 2
         assert here.nodes["node1"].call("status").counters["other group"] >= 1
 
 
@@ -277,8 +278,7 @@ def test_a_node_that_was_away_gets_the_old_term_from_the_new_master_and_who_has_
             return {row.name: row.state for row in spare.call("receipts", ReceiptsRequest(message)).rows}
 
         wanted = {"node1": "delivered", "node2": "delivered"}
-        for one in (*missed, sent):
-            eventually(lambda one=one: states(one.id) == wanted, f"#{one.id} is known: {states(one.id)}")  # type: ignore[misc]  # as in site.py
+        eventually(lambda: all(states(one.id) == wanted for one in (*missed, sent)), "all but what expired is known")
         eventually(lambda: states(lost.id) == {"node1": "delivered", "node2": "missed"}, "and what expired")
 
 

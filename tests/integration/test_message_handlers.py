@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest, Sent
 from netcrier.control.types.node import JoinRequest, NodeStatus
 from netcrier.control.types.trust import TokenRequest
 from netcrier.wire.handled import Code
-from netcrier_ctl.lab import Lab
 
-from tests.site import Daemon, Site, eventually
-
-
-@contextmanager
-def site(place: Path, *names: str, **environ: str) -> Iterator[Site]:
-    with Lab(["master", *names]) as lab:
-        here = Site(lab, place)
-        here.start_master()
-        for name in names:
-            here.start_node(name, None, **environ)
-        here.wait_enrolled()
-        yield here
-
+from tests.site import Daemon, Site, eventually, site
 
 TRUSTED = {"NETCRIER_HANDLERS_FIRST_USE": "true"}
 
@@ -42,6 +28,14 @@ def status(node: Daemon) -> NodeStatus:
     found = node.call("status")
     assert isinstance(found, NodeStatus)
     return found
+
+
+def waits(node: Daemon) -> bool:
+    return status(node).handlers.waiting == 1
+
+
+def says(out: Path, text: str) -> bool:
+    return out.exists() and out.read_text() == text
 
 
 def idle(node: Daemon) -> bool:
@@ -99,13 +93,12 @@ def test_what_noded_began_and_did_not_see_end_is_uncertain_and_not_begun_again(t
         first, second = here.broadcast(b"first"), here.broadcast(b"second")
         for host, node in here.nodes.items():
             out = tmp_path / f"{host}.out"
-            eventually(lambda node=node: status(node).handlers.waiting == 1, "one runs, one waits")  # type: ignore[misc]
-            eventually(lambda out=out: out.exists() and out.read_text() == "begun first\n", "it has begun")  # type: ignore[misc]
+            eventually(partial(waits, node), "one runs, one waits")
+            eventually(partial(says, out, "begun first\n"), "it has begun")
             node.kill()
             (tmp_path / f"{host}.open").touch()
             node.start()
-        for host in here.nodes:
-            eventually(lambda host=host: receipt(here, second, host) == ("handled", 0), f"{host} goes on")  # type: ignore[misc]
+        eventually(lambda: all(receipt(here, second, host) == ("handled", 0) for host in here.nodes), "both go on")
         assert receipt(here, first, "web1") == ("handled", Code.UNCERTAIN)
         assert (tmp_path / "web1.out").read_text() == "begun first\nbegun second\n"
         assert receipt(here, first, "web2") == ("handled", 0)

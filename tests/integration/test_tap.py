@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,10 @@ def status(daemon: Daemon) -> AnalyzerStatus:
     found = daemon.call("status")
     assert isinstance(found, AnalyzerStatus)
     return found
+
+
+def analysed(daemon: Daemon, packets: int) -> bool:
+    return status(daemon).analysed == packets
 
 
 def seen_by(daemon: Daemon, name: str) -> int:
@@ -161,7 +166,7 @@ def test_two_workers_write_what_one_writes(lab: Lab, tmp_path: Path) -> None:
             NETCRIER_CAPTURE_WORKERS=str(workers),
         )
         send(lab, "out0", 3000, ports=200)
-        eventually(lambda daemon=daemon: status(daemon).analysed == 3000, "all is analysed")  # type: ignore[misc]
+        eventually(partial(analysed, daemon, 3000), "all is analysed")
         assert status(daemon).interfaces[0].workers == workers
         assert status(daemon).conversations == 200
         assert daemon.stop() == 0

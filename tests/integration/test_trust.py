@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ def site(place: Path, hosts: list[str], running: int, **environ: str) -> Iterato
             here.start_node(host)
         here.wait_enrolled()
         yield here
+
+
+def has(here: Site, host: str, sequence: int) -> bool:
+    return here.sequences(host)[-1:] == [sequence]
 
 
 def keys(here: Site) -> GroupKeyStatus:
@@ -238,7 +243,7 @@ def test_a_copied_identity_is_told_and_its_receipts_are_nobodys(tmp_path: Path) 
         eventually(lambda: here.master_status().nodes.duplicate == 1, "two machines use one identity")
         sent = here.broadcast(b"to which of them?")
         for host in ("node2", "node3"):
-            eventually(lambda host=host: here.sequences(host)[-1:] == [sent.sequence], f"{host} has it")  # type: ignore[misc]  # as in site.py
+            eventually(partial(has, here, host, sent.sequence), f"{host} has it")
         done = lab.run(
             "master", [sys.executable, "-m", "netcrier_ctl.cli", "broadcast", "again", "--timeout", "10s"],
             env=here.master.environ, timeout=60,

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ class Demo:
         with self._client("masterd", "master") as master:
             self._wait(lambda: master.call(MASTER_STATUS).nodes.here == len(NODES), "the nodes join")
             for node in NODES:
-                self._wait(lambda node=node: self._enrolled(node), f"{node} is enrolled")  # type: ignore[misc]  # mypy cannot infer the default's type
+                self._wait(partial(self._enrolled, node), f"{node} is enrolled")
             self._say(f"{' '.join(NODES)} enrolled", f"{time.monotonic() - self._began:.1f} s")
             received, slowest = self._broadcast(master)
         logs = [self._logged(node) for node in NODES]

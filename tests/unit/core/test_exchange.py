@@ -122,16 +122,16 @@ def test_a_recorded_catch_up_brings_nothing() -> None:
         net.master.catch_up(Received(wanted.ask, MASTER, net.now, net.now_us))
 
 
-def test_a_ping_is_answered_by_every_node_under_loss_and_without() -> None:
-    for loss in (0.0, 0.3):
-        net = enrolled(20, seed=14, loss=loss)
-        question = net.master.ask("", b"", "", net.master.roster.members(), net.now, 5.0)
-        net.run(6, until=lambda net=net: bool(net.over))  # type: ignore[misc]
-        assert net.over == [Over(question, ())]
-        assert sorted(reply.index for reply in net.replies) == sorted(net.master.roster.members())
-        known = [reply.rtt for reply in net.replies if reply.rtt is not None]
-        assert all(rtt == pytest.approx(2e-4, abs=1e-5) for rtt in known)
-        assert len(known) == 20 if not loss else 0 < len(known) < 20
+@pytest.mark.parametrize("loss", [0.0, 0.3])
+def test_a_ping_is_answered_by_every_node_under_loss_and_without(loss: float) -> None:
+    net = enrolled(20, seed=14, loss=loss)
+    question = net.master.ask("", b"", "", net.master.roster.members(), net.now, 5.0)
+    net.run(6, until=lambda: bool(net.over))
+    assert net.over == [Over(question, ())]
+    assert sorted(reply.index for reply in net.replies) == sorted(net.master.roster.members())
+    known = [reply.rtt for reply in net.replies if reply.rtt is not None]
+    assert all(rtt == pytest.approx(2e-4, abs=1e-5) for rtt in known)
+    assert len(known) == 20 if not loss else 0 < len(known) < 20
 
 
 def test_a_question_reaches_the_nodes_that_it_means_and_is_carried_out_once() -> None:

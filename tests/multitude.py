@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from netcrier.core.events import Address, Audience, Datagram, NodeRow, Pin, Received
+from netcrier.core.node.batch import Lane
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Lane
 from netcrier.ids import LANES, MessageId
 from netcrier.wire import signed
 from netcrier.wire.envelope import Signer

@@ -36,9 +36,9 @@ from netcrier.core.master.keyring import GroupKeys, Keyring
 from netcrier.core.master.outbox import OutLane
 from netcrier.core.master.speaker import Speaker
 from netcrier.core.master.voice import Identity
+from netcrier.core.node.batch import Arrival, Lane, Passed
 from netcrier.core.node.greeting import Self
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Arrival, Lane, Passed
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from netcrier.core.events import Address, NodeRow, Pin, Received
+from netcrier.core.node.batch import Lane
 from netcrier.core.node.greeting import Self
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Lane
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
 from netcrier.ids import LANES, MessageId, NodeId

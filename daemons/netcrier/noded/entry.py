@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from netcrier.core.node.inbox import Arrival
+from netcrier.core.node.batch import Arrival
 from netcrier.ids import MasterId, MessageId
 from netcrier.wire.report import Told
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
+from netcrier.core.node.batch import Batch, Lane, Passed
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Batch, Lane, Passed
 from netcrier.core.node.kept import Kept
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError

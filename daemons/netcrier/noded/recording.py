@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from netcrier.core.node.inbox import Batch
+from netcrier.core.node.batch import Batch
 from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from netcrier.core.delivery import State
-from netcrier.core.node.inbox import Passed
+from netcrier.core.node.batch import Passed
 from netcrier.errors import NotFoundError, UsageError
 from netcrier.ids import MessageId
 from netcrier.wire.header import read_front

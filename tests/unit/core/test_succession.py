@@ -13,7 +13,7 @@ from netcrier.core.master.outbox import OutLane
 from netcrier.core.master.speaker import Speaker
 from netcrier.core.master.tenure import LISTEN_FOR
 from netcrier.core.master.voice import Identity
-from netcrier.core.node.inbox import Passed
+from netcrier.core.node.batch import Passed
 from netcrier.core.node.telling import TELL_EVERY
 from netcrier.core.standing import Standing, StandingChanged
 from netcrier.errors import UsageError

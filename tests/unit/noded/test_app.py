@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from netcrier.core.events import KeysRenewed, Settled
+from netcrier.core.node.batch import Lane
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Lane
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId
 from netcrier.noded.app import App

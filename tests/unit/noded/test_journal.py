@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from netcrier.core.node.batch import Arrival, Lane
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Arrival, Inbox, Lane, Verdict
+from netcrier.core.node.inbox import Inbox, Verdict
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId

@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from netcrier.core.node.batch import Lane
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Inbox, Lane
+from netcrier.core.node.inbox import Inbox
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId
 from netcrier.noded.entry import Entry

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from netcrier.core.node.batch import Arrival, Lane
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Arrival, Inbox, Lane
+from netcrier.core.node.inbox import Inbox
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId, MessageId
 from netcrier.noded import journal as journals

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from netcrier.core.node.inbox import Inbox, Lane
+from netcrier.core.node.batch import Lane
+from netcrier.core.node.inbox import Inbox
 from netcrier.errors import DamageError, StoreError
 from netcrier.noded.journal import Journal
 from netcrier.noded.sound_journal import open_sound

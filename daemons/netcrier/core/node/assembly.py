@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from netcrier.core.node.inbox import Arrival, Lane
+from netcrier.core.node.batch import Arrival, Lane
 from netcrier.core.pacing import QUIET, QUIET_REPAIR, request_delay, retry_delay
 from netcrier.core.parity import Parity
 from netcrier.errors import DecodeError

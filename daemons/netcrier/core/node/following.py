@@ -20,9 +20,10 @@ from msgspec.structs import replace
 from netcrier.core.events import Asked, MasterBooted, NodeEvent, Received
 from netcrier.core.node.answers import Answers
 from netcrier.core.node.asking import Asking
+from netcrier.core.node.batch import Batch, Lane
 from netcrier.core.node.greeting import Self
 from netcrier.core.node.hearing import Hearing
-from netcrier.core.node.inbox import Batch, Inbox, Lane
+from netcrier.core.node.inbox import Inbox
 from netcrier.core.node.intake import Intake
 from netcrier.core.node.joining import Joining
 from netcrier.core.node.judge import Judge

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from netcrier.core.events import Pin
-from netcrier.core.node.inbox import Lane
+from netcrier.core.node.batch import Lane
 from netcrier.core.pacing import hello_delay
 from netcrier.errors import DecodeError
 from netcrier.ids import NodeId

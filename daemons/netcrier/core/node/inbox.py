@@ -16,13 +16,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-import msgspec
-
+from netcrier.core.node.batch import Arrival, Batch, Lane, Passed
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MessageId
-from netcrier.wire.envelope import NO_CHAIN, Digest, chained
+from netcrier.wire.envelope import Digest, chained
 from netcrier.wire.limits import BIG_AHEAD_MAX, HELD_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX, SKIPS_HELD_MAX
-from netcrier.wire.message import Message
 from netcrier.wire.report import Outcome, Told
 from netcrier.wire.skip import Cause, Skip
 
@@ -41,62 +39,6 @@ class Verdict(Enum):
     NO_LANE = auto()
     OTHER_TERM = auto()
     TOO_FAR = auto()
-
-
-class Lane(msgspec.Struct, frozen=True):
-    """One lane: everything up to `mark` is in the journal, `chain` is the digest there; `held` lies beyond a gap.
-
-    `withheld` are those of `held` that will not be released.
-    """
-
-    lane: int
-    term: int
-    mark: int
-    chain: Digest = NO_CHAIN
-    held: tuple[tuple[int, Digest], ...] = ()
-    withheld: tuple[tuple[int, Told], ...] = ()
-
-    @property
-    def extras(self) -> tuple[tuple[int, Digest], ...]:
-        """What is held to be released."""
-        if not self.held:
-            return ()
-        withheld = dict(self.withheld)
-        return tuple((sequence, digest) for sequence, digest in self.held if sequence not in withheld)
-
-
-class Arrival(msgspec.Struct, frozen=True):
-    """A verified message on its way into the journal.
-
-    `withheld`: why it is not released; `told`: what the master has to be told at once, with its code.
-    """
-
-    message: Message
-    digest: Digest
-    received_us: int
-    withheld: Told | None = None
-    told: Told | None = None
-    code: int = 0
-
-
-class Passed(msgspec.Struct, frozen=True):
-    """Numbers from `id` to `last` that the node is without for good: MISSED or GAP."""
-
-    id: MessageId
-    last: int
-    told: Told
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """One commit: rows to insert, what becomes deliverable or is passed (in order), the lanes after it, what to tell.
-
-    Each part may be empty but `lanes`.
-    """
-
-    arrivals: tuple[Arrival, ...]
-    released: tuple[MessageId | Passed, ...]
-    lanes: tuple[Lane, ...]
-    untold: tuple[Untold, ...] = ()
 
 
 @dataclass(slots=True)

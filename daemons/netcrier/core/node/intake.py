@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from netcrier.core.node.assembly import Assembly
-from netcrier.core.node.inbox import Arrival, Batch, Inbox, Lane, Verdict
+from netcrier.core.node.batch import Arrival, Batch, Lane
+from netcrier.core.node.inbox import Inbox, Verdict
 from netcrier.core.parity import Parity
 from netcrier.errors import DecodeError
 from netcrier.ids import MessageId

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netcrier.core.events import Datagram, Received
+from netcrier.core.node.batch import Lane
 from netcrier.core.node.greeting import Greeting, Self
 from netcrier.core.node.hearing import Hearing
-from netcrier.core.node.inbox import Lane
 from netcrier.core.node.renewal import Renewal
 from netcrier.core.node.upward import Upward
 from netcrier.wire.hello import Welcome

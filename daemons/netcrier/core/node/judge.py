@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from netcrier.core.node.inbox import Arrival
+from netcrier.core.node.batch import Arrival
 from netcrier.errors import DecodeError, UsageError
 from netcrier.wire.beacon import Marks
 from netcrier.wire.envelope import Digest

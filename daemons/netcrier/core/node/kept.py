@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from netcrier.core.node.batch import Lane
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Lane
 from netcrier.core.outcomes import Untold
 
 

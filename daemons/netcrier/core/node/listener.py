@@ -16,11 +16,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from netcrier.core.events import Address, Datagram, Enrolled, KeysRenewed, NodeEvent, Pin, Pinned, Received
+from netcrier.core.node.batch import Batch, Lane
 from netcrier.core.node.copies import Copies
 from netcrier.core.node.following import Following
 from netcrier.core.node.greeting import Self
 from netcrier.core.node.hearing import Hearing, Membership
-from netcrier.core.node.inbox import Batch, Inbox, Lane
+from netcrier.core.node.inbox import Inbox
 from netcrier.core.node.joining import Joining
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.reply import answer_address

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from netcrier.core.events import NodeEvent, Settled
-from netcrier.core.node.inbox import Lane
+from netcrier.core.node.batch import Lane
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.upward import Upward
 from netcrier.core.outcomes import Outcomes, Untold

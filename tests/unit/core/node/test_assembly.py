@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from netcrier.core.master.cutting import Cut
 from netcrier.core.node.assembly import Assembly
-from netcrier.core.node.inbox import Arrival, Lane
+from netcrier.core.node.batch import Arrival, Lane
 from netcrier.core.pacing import QUIET, QUIET_REPAIR
 from netcrier.core.parity import Parity
 from netcrier.errors import DecodeError

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from netcrier.core.node.batch import Arrival, Lane
 from netcrier.core.node.gaps import GapRequests
-from netcrier.core.node.inbox import Arrival, Inbox, Lane
+from netcrier.core.node.inbox import Inbox
 from netcrier.ids import MasterId
 from netcrier.wire.envelope import digest
 from netcrier.wire.message import Message

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from netcrier.core.node.inbox import Arrival, Batch, Inbox, Lane, Passed, Verdict
+from netcrier.core.node.batch import Arrival, Batch, Lane, Passed
+from netcrier.core.node.inbox import Inbox, Verdict
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId, MessageId
 from netcrier.wire.envelope import NO_CHAIN, Digest, chained, digest

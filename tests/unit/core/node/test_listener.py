@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from netcrier.core.delivery import State
 from netcrier.core.events import Received
+from netcrier.core.node.batch import Lane
 from netcrier.core.node.greeting import Self
-from netcrier.core.node.inbox import Lane
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold

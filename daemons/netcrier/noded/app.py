@@ -245,7 +245,7 @@ class App:
         """Commit a question's number; False where it was begun before or cannot be kept."""
         assert self.listener.pin
         try:
-            return await self.writer.run(self.journal.begin_question, self.listener.master, question)
+            return await self.writer.run(self.journal.questions.begin, self.listener.master, question)
         except StoreError as error:
             self._store_said(error)
             return False

@@ -26,6 +26,8 @@ from netcrier.errors import StoreError
 from netcrier.ids import LANES, MasterId, MessageId
 from netcrier.noded.entry import INSERT, SELECT, Entry, entry_of, place_of, released_entry, row_of
 from netcrier.noded.entry import SCHEMA as ENTRY_SCHEMA
+from netcrier.noded.question_book import SCHEMA as QUESTION_SCHEMA
+from netcrier.noded.question_book import QuestionBook
 from netcrier.noded.run_book import SCHEMA as RUN_SCHEMA
 from netcrier.noded.run_book import Due, RunBook
 from netcrier.runtime.store import Transaction, open_database
@@ -41,11 +43,7 @@ CREATE TABLE IF NOT EXISTS lane(
 CREATE TABLE IF NOT EXISTS outcome(
     master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, told INTEGER, code INTEGER,
     PRIMARY KEY(master, term, lane, sequence, told)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS question(
-    master BLOB, term INTEGER, boot INTEGER, counter INTEGER, PRIMARY KEY(master, term, boot, counter)) WITHOUT ROWID;
 """
-KEPT_QUESTIONS = 256
-"""Questions that a node knows it has begun, for each master: the newest. Older ones start nothing."""
 KEPT_MESSAGES = 10_000
 """Messages below the newest `n` that stay in the journal, for `netctl messages`; a few more until it is worth it, and
 all that the log has not taken."""
@@ -74,10 +72,11 @@ class Journal:
     """See the module. Used by one thread at a time."""
 
     def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES, unlogged: int = UNLOGGED_MESSAGES) -> None:
-        self._database = open_database(path, _SCHEMA + ENTRY_SCHEMA + RUN_SCHEMA)
+        self._database = open_database(path, _SCHEMA + ENTRY_SCHEMA + QUESTION_SCHEMA + RUN_SCHEMA)
         self._kept_bytes, self._unlogged = kept_bytes, unlogged
         self._bytes = self._number("SELECT sum(length(body)) FROM message")
         self._path = path
+        self.questions = QuestionBook(self._database)
         self.runs = RunBook(self._database, kept_bytes // 4)
         begun = int(self._meta("begun") or 0)
         self.newest = max(begun, self._number("SELECT max(n) FROM message"))
@@ -128,23 +127,6 @@ class Journal:
                 f"{_PUT_LANE} WHERE excluded.term > term",
                 [(master, lane.lane, lane.term, lane.mark, lane.chain, self.logged) for lane in starts],
             )
-
-    def begin_question(self, master: MasterId, question: tuple[int, int, int]) -> bool:
-        """Keep the question's (term, boot, counter); False where it was begun before, or is too old to tell."""
-        newest = self._database.execute(
-            "SELECT term, boot, counter FROM question WHERE master = ? ORDER BY term DESC, boot DESC, counter DESC"
-            " LIMIT ?",
-            (master, KEPT_QUESTIONS),
-        ).fetchall()
-        if question in newest or (len(newest) == KEPT_QUESTIONS and question < newest[-1]):
-            return False
-        with Transaction(self._database) as database:
-            database.execute("INSERT INTO question VALUES (?, ?, ?, ?)", (master, *question))
-            if len(newest) == KEPT_QUESTIONS:
-                database.execute(
-                    "DELETE FROM question WHERE master = ? AND (term, boot, counter) < (?, ?, ?)", (master, *newest[-1])
-                )
-        return True
 
     def untold(self, master: MasterId) -> list[Untold]:
         """What this master has not heard of single messages."""

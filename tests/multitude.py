@@ -17,6 +17,7 @@ from typing import Final
 from netcrier.core.events import Address, Audience, Datagram, NodeRow, Pin, Received
 from netcrier.core.node.batch import Lane
 from netcrier.core.node.hearing import Membership
+from netcrier.core.node.judge import known_of
 from netcrier.ids import LANES, MessageId
 from netcrier.wire import signed
 from netcrier.wire.envelope import Signer
@@ -24,7 +25,6 @@ from netcrier.wire.header import read_kind
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import HELD_MAX, REPAIRS_MAX
 from netcrier.wire.message import Message, encode_message
-from netcrier.wire.selector import facts_of
 from netcrier.wire.signed import Head
 
 from tests.network import MASTER, Network, Node
@@ -150,8 +150,8 @@ class Multitude:
             )  # fmt: skip
             net.rows[row.id] = row
             net.master.enlist(row)
-            told = tuple(sorted(facts_of(row.name, row.tags).items()))
-            node.pin, node.membership = pin, Membership(keys, node.number, 1, net.boot, "lab", told)
+            node.pin = pin
+            node.membership = Membership(keys, node.number, 1, net.boot, "lab", known_of(row.name, row.tags))
             node.lanes = tuple(Lane(lane, 1, 0) for lane in LANES)
             node.boot -= 1  # the same boot, with what the enrolment would have brought
             node.start()

@@ -1,4 +1,4 @@
-"""A thousand nodes in one process, for a real masterd: the pure machines behind a socket each.
+"""Thousands of nodes in one process, for a real masterd: the pure machines, each with an address of its own.
 
 `python -m tests.bench.crowd STATE COUNT` on the host CROWD of a lab whose master's store `enrol` has filled. The nodes
 keep nothing on disk. A broadcast is read once and given to all.
@@ -6,11 +6,11 @@ keep nothing on disk. A broadcast is read once and given to all.
 
 from __future__ import annotations
 
+import heapq
 import random
-import resource
 import secrets
-import selectors
 import socket
+import struct
 import sys
 import time
 from pathlib import Path
@@ -19,6 +19,7 @@ from netcrier.core.events import Address, NodeRow, Pin, Received
 from netcrier.core.node.batch import Lane
 from netcrier.core.node.greeting import Self
 from netcrier.core.node.hearing import Membership
+from netcrier.core.node.judge import known_of
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
 from netcrier.ids import LANES, MessageId, NodeId
@@ -27,6 +28,7 @@ from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer, node_id
 
 PORT = 12345
+_PKTINFO, _RCVBUFFORCE = 8, 33  # ip(7), socket(7)
 NETWORK = "10.78"
 
 
@@ -61,43 +63,55 @@ class Crowd:
     """See the module."""
 
     def __init__(self, state: Path, count: int) -> None:
-        store, keys = open_sound(state)
+        store, own = open_sound(state)
         group = store.group.keys(clock_us())
         store.close()
-        signer, agreement = Signer(keys.signing_secret), AgreementKey(keys.agreement_secret)
-        pin = Pin(keys.group, signer.public, agreement.public, "", "first-use")
-        lanes = tuple(Lane(lane, 1, 0) for lane in LANES)
+        signer, agreement = Signer(own.signing_secret), AgreementKey(own.agreement_secret)
+        pin = Pin(own.group, signer.public, agreement.public, "", "first-use")
+        keys, lanes = ((group.epoch, group.secret),), tuple(Lane(lane, 1, 0) for lane in LANES)
+        names = [f"crowd{number}" for number in range(count)]
         self.listeners = [
             Listener(
-                Self(key_of(number), 1, bytes(16), f"crowd{number}"), pin,
-                Kept(Membership(((group.epoch, group.secret),), number, 1, 0), lanes),
+                Self(key_of(number), 1, bytes(16), name), pin,
+                Kept(Membership(keys, number, 1, 0, told=known_of(name, ())), lanes),
                 random.random, secrets.token_bytes,
             )
-            for number in range(count)
+            for number, name in enumerate(names)
         ]  # fmt: skip
-        self._selector = selectors.DefaultSelector()
-        self._all = self._bound("0.0.0.0", None)  # noqa: S104 - broadcasts, in a namespace of its own
-        self._own = [self._bound(address_of(number), number) for number in range(count)]
+        self._places = {socket.inet_aton(address_of(number)): number for number in range(count)}
+        self._armed: list[float | None] = [None] * count
+        self._timers: list[tuple[float, int]] = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.IPPROTO_IP, _PKTINFO, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, 64 << 20)
+        self._socket.bind(("0.0.0.0", PORT))  # noqa: S104 - in a namespace of its own
 
     def run(self) -> None:
         """Until it is killed."""
         while True:
-            timers = [timer for listener in self.listeners if (timer := listener.timer) is not None]
-            wait = max(0.0, min(timers, default=1e9) - time.monotonic())
-            for key, _ in self._selector.select(min(wait, 1.0)):
-                assert isinstance(key.fileobj, socket.socket)
-                data, source = key.fileobj.recvfrom(2048)
-                numbers = range(len(self.listeners)) if key.data is None else (key.data,)
-                for number in numbers:
-                    self._give(number, data, source)
-            now = time.monotonic()
-            for number, listener in enumerate(self.listeners):
-                if (timer := listener.timer) is not None and timer <= now:
-                    listener.handle_timer(now, clock_us())
-                    self._settle(number)
+            due = self._timers[0][0] - time.monotonic() if self._timers else 1.0
+            self._socket.settimeout(max(1e-4, due))
+            try:
+                data, beside, _, source = self._socket.recvmsg(2048, 64)
+            except TimeoutError:
+                data = b""
+            if data:
+                number = self._places.get(beside[0][2][8:12])  # struct in_pktinfo: ipi_addr
+                for place in range(len(self.listeners)) if number is None else (number,):
+                    self._give(place, data, source)
+            while self._timers and self._timers[0][0] <= time.monotonic():
+                self._look(heapq.heappop(self._timers)[1])
 
     def _give(self, number: int, data: bytes, source: Address) -> None:
         self.listeners[number].receive(Received(data, source, time.monotonic(), clock_us()))
+        self._settle(number)
+
+    def _look(self, number: int) -> None:
+        """A timer of this node has been due; a look that comes too early changes nothing."""
+        listener, now = self.listeners[number], time.monotonic()
+        self._armed[number] = None
+        if (timer := listener.timer) is not None and timer <= now:
+            listener.handle_timer(now, clock_us())
         self._settle(number)
 
     def _settle(self, number: int) -> None:
@@ -110,18 +124,13 @@ class Crowd:
                 listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
         for datagram in listener.datagrams_to_send():
             assert isinstance(datagram.to, tuple)
-            self._own[number].sendto(datagram.data, datagram.to)
-
-    def _bound(self, address: str, number: int | None) -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        sock.bind((address, PORT))
-        self._selector.register(sock, selectors.EVENT_READ, number)
-        return sock
+            own = struct.pack("=i4s4x", 0, socket.inet_aton(address_of(number)))  # ipi_spec_dst: whence it leaves
+            self._socket.sendmsg([datagram.data], [(socket.IPPROTO_IP, _PKTINFO, own)], 0, datagram.to)
+        timer, armed = listener.timer, self._armed[number]
+        if timer is not None and (armed is None or timer < armed):
+            self._armed[number] = timer
+            heapq.heappush(self._timers, (timer, number))
 
 
 if __name__ == "__main__":
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     Crowd(Path(sys.argv[1]), int(sys.argv[2])).run()

@@ -23,12 +23,17 @@ BY_TAGS: Final = 1
 UNREADABLE: Final = 2
 
 
+def known_of(name: str, tags: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """What a master that knows a node knows of it: see `Membership.told`."""
+    return tuple(sorted(facts_of(name, tags).items()))
+
+
 class Judge:
     """One node's; `told` is what the master has been told of it, as kept on disk."""
 
     def __init__(self, name: str, tags: tuple[tuple[str, str], ...], told: tuple[tuple[str, str], ...]) -> None:
         self._facts = facts_of(name, tags)
-        self.present = tuple(sorted(self._facts.items()))
+        self.present = known_of(name, tags)
         """What the master should know."""
         self.known = told == self.present
         """Whether it does."""

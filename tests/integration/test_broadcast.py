@@ -148,9 +148,9 @@ def test_a_forged_message_under_the_true_group_key_is_refused(tmp_path: Path) ->
 
 def test_garbage_is_counted_and_the_daemons_go_on(tmp_path: Path) -> None:
     with site(tmp_path, *numbered(1), idle=["intruder"]) as here:
-        front = MAGIC + bytes((VERSION,))
+        front, group = MAGIC + bytes((VERSION,)), bytes.fromhex(here.master_status().group_id)
         waste = [os.urandom(size) for size in (0, 1, 40, 1232, 1400)]
-        waste += [front + bytes((kind,)) + os.urandom(60) for kind in range(256)]
+        waste += [front + bytes((kind,)) + group + os.urandom(60) for kind in range(256)]
         for host, port in (("master", "12346"), ("node1", "12345")):
             text = "".join(item.hex() + "\n" for item in waste)
             done = here.lab.run("intruder", [sys.executable, "-c", SEND, here.lab.address(host), port], text=text)
@@ -266,7 +266,8 @@ def test_what_the_kernel_drops_is_counted_shown_and_made_up_for(tmp_path: Path) 
         assert node.process
         node.process.kill(signal.SIGSTOP)
         try:
-            waste = (bytes(1200).hex() + "\n") * 20_000  # more than its receive buffer of 8 MiB holds
+            front = b"NC\x01\x02" + bytes.fromhex(here.master_status().group_id)
+            waste = (front.ljust(1200).hex() + "\n") * 20_000  # more than its receive buffer of 8 MiB holds
             done = here.lab.run(
                 "intruder", [sys.executable, "-c", SEND, here.lab.address("node1"), "12345"], text=waste, timeout=60
             )
@@ -281,6 +282,33 @@ def test_what_the_kernel_drops_is_counted_shown_and_made_up_for(tmp_path: Path) 
         status = node.call("status")
         assert status.counters["kernel drops"] > 0
         assert any(warning.startswith("the kernel dropped ") for warning in status.warnings)
+
+
+def _filtered(daemon: Daemon) -> int:
+    return int(daemon.call("status").counters["filtered"])
+
+
+def test_what_is_not_for_the_group_wakes_nobody_and_is_no_loss(tmp_path: Path) -> None:
+    with site(tmp_path, *numbered(2), idle=["intruder"]) as here:
+        group = bytes.fromhex(here.master_status().group_id)
+        of_another = b"NC\x01\x02" + bytes(byte ^ 1 for byte in group)
+        beacon_of_another = b"NC\x01\x01" + of_another[4:]
+        waste = [bytes(1200)] * 500 + [of_another] * 500 + [beacon_of_another] * 5
+        for host, port in (("node1", 12345), ("master", 12346)):
+            done = here.lab.run(
+                "intruder", [sys.executable, "-c", SEND, here.lab.address(host), str(port)],
+                text="".join(f"{data.hex()}\n" for data in waste), timeout=60,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+        here.broadcast(b"after it")
+        here.wait_received(1)
+        found = (here.nodes["node1"], here.master)
+        eventually(lambda: [_filtered(one) for one in found] == [1000, 1000], "the kernel has told what it dropped")
+        for status in (one.call("status") for one in found):
+            assert status.counters["kernel drops"] == 0
+            assert not [text for text in status.warnings if "kernel" in text]
+            assert not {"bad magic", "too long"} & set(status.counters)
+            assert sum(status.counters.get(reason, 0) for reason in ("truncated", "other group")) == 5
 
 
 class Weak(Daemon):

@@ -75,10 +75,12 @@ def test_a_master_that_loses_receipts_gives_its_nodes_more_time_for_them(tmp_pat
         process = here.master.process
         assert process
 
+        waste = (b"NC\x01\x02" + bytes.fromhex(here.master_status().group_id)).ljust(1200)
+
         def wider() -> bool:
             process.kill(signal.SIGSTOP)
             try:
-                ear.send("master", 12346, [bytes(1200)] * 20_000)  # more than its receive buffer of 8 MiB holds
+                ear.send("master", 12346, [waste] * 20_000)  # more than its receive buffer of 8 MiB holds
             finally:
                 process.kill(signal.SIGCONT)
             return here.master_status().window_ms > 2

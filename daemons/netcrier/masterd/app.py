@@ -108,6 +108,7 @@ class App:
         self.port = UdpPort(config.port, "masterd")
         self._lock = lock(state)
         self.store, keys = open_sound(state)
+        self.port.admit(keys.group)
         mark = self.place.runtime_dir / f"{unit_name('masterd', self.place.instance)}.last-run"
         whereabouts = Whereabouts(state / STORE, mark)
         moved = self.store.terms.boots > 0 and self.store.terms.place != whereabouts.now()

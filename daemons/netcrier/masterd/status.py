@@ -48,7 +48,7 @@ def status_of(app: App, now: float) -> MasterStatus:
         counters={
             "repaired": speaker.repair.repeated + speaker.repair.transfers.repaired,
             "caught up": speaker.stock.caught_up,
-            "kernel drops": app.port.drops,
+            **app.port.counters,
             **speaker.refused,
         },
         warnings=_warnings(app),

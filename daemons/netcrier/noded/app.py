@@ -181,6 +181,7 @@ class App:
     def _hear(self) -> None:
         """Be in the multicast groups of the master, or where it is not known yet in that where all masters meet."""
         group = self.listener.pin.group if self.listener.pin else MEETING
+        self.port.admit(self.listener.pin.group if self.listener.pin else None)
         self.hearing.follow((ipv4_group(group), ipv6_group(group)), interfaces())
 
     def _pin_of_token(self) -> Pin | None:

@@ -114,7 +114,7 @@ class Handlers:
             received=self._app.journal.newest,
             behind=listener.behind,
             handlers=_at_work(self._app.handling.messages),
-            counters={"received": listener.received, "kernel drops": self._app.port.drops, **listener.refused},
+            counters={"received": listener.received, **self._app.port.counters, **listener.refused},
             warnings=_warnings(self._app),
         )
 

@@ -9,12 +9,15 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Protocol
 
 from netcrier.core.events import Address, Audience, Datagram, Received
 from netcrier.errors import ConfigError
+from netcrier.ids import GroupId
+from netcrier.runtime.socket_drops import SocketDrops, udp_overflows
+from netcrier.runtime.socket_filter import attach, for_group
 from netcrier.wire.limits import DATAGRAM_MAX
 
 _RXQ_OVFL = 40  # SO_RXQ_OVFL: the kernel's count of datagrams dropped for want of buffer, beside each datagram
@@ -27,7 +30,6 @@ _MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29  # IP_MULTICAST_ALL, IPV6_MULTICAST
 _ADD_MEMBERSHIP, _DROP_MEMBERSHIP = 35, 36  # IP_ADD_MEMBERSHIP and its inverse
 _IPV6_ADD_MEMBERSHIP, _IPV6_DROP_MEMBERSHIP = 20, 21
 _TIMESPEC = struct.Struct("=qq" if struct.calcsize("P") == 8 else "=ii")
-_COUNT = struct.Struct("=I")
 _ANCILLARY = socket.CMSG_SPACE(4) + socket.CMSG_SPACE(_TIMESPEC.size)
 
 
@@ -68,7 +70,7 @@ class UdpPort:
 
     def __init__(self, port: int, owner: str) -> None:
         self.errors: Counter[str] = Counter()
-        self._drops: dict[socket.socket, bytes] = {}
+        self._drops = SocketDrops(udp_overflows)
         self._ipv4 = _bound(socket.AF_INET, port, owner)
         try:
             self._ipv6: socket.socket | None = _bound(socket.AF_INET6, port, owner)
@@ -78,13 +80,28 @@ class UdpPort:
         except OSError:  # a kernel without IPv6, or a service manager that does not allow it
             self._ipv6 = None
         self.sockets = (self._ipv4,) if self._ipv6 is None else (self._ipv4, self._ipv6)
+        self._admitted: GroupId | None = None
+        for one in self.sockets:
+            attach(one, for_group(None))
         # The kernel reports twice what was asked for (socket(7)).
         self.buffer = min(one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2 for one in self.sockets)
 
     @property
     def drops(self) -> int:
         """Datagrams that the kernel has dropped for want of buffer."""
-        return sum(_COUNT.unpack(value)[0] for value in self._drops.values())
+        return self._drops.lost
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What the kernel has dropped, for status: for want of buffer, and what was not for this group."""
+        return {"kernel drops": self._drops.lost, "filtered": self._drops.filtered}
+
+    def admit(self, group: GroupId | None) -> None:
+        """From now on only this protocol's datagrams, and of a group only its own, wake this program."""
+        if group != self._admitted:
+            self._admitted = group
+            for one in self.sockets:
+                attach(one, for_group(group))
 
     def receive(self, one: socket.socket) -> Iterable[tuple[bytes, Address, int]]:
         """What has arrived on one of `sockets`, at most a turn's worth: data, source, and when, in µs since 1970."""
@@ -102,7 +119,7 @@ class UdpPort:
                     seconds, nanoseconds = _TIMESPEC.unpack(value)
                     arrived_us = seconds * 1_000_000 + nanoseconds // 1000
                 elif kind == _RXQ_OVFL:
-                    self._drops[one] = value
+                    self._drops.saw(one, value)
             yield data, _source(source), arrived_us or clock_us()
 
     def send(self, data: bytes, to: Address) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 
 import pytest
-from netcrier.analyzerd.capture.bpf import INSTRUCTION, WHOLE, compile_filter, everything
+from netcrier.analyzerd.capture.bpf import WHOLE, compile_filter, everything
 from netcrier.analyzerd.capture.recent import SECOND, Block, Recent, packets
 from netcrier.errors import ConfigError
+from netcrier.runtime.socket_filter import INSTRUCTION
 
 from . import frames
 from .frames import CLIENT, SERVER

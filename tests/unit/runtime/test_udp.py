@@ -27,13 +27,13 @@ def test_both_families_come_to_one_port() -> None:
     port = UdpPort(number, "noded")
     try:
         began = clock_us()
-        port.send(b"four", ("127.0.0.1", number))
-        port.send(b"six", ("::1", number))
+        port.send(b"NC four", ("127.0.0.1", number))
+        port.send(b"NC six", ("::1", number))
         got = []
         for one in port.sockets:
             select.select([one], [], [], 5)
             got += list(port.receive(one))
-        assert [each[:2] for each in got] == [(b"four", ("127.0.0.1", number)), (b"six", ("::1", number))]
+        assert [each[:2] for each in got] == [(b"NC four", ("127.0.0.1", number)), (b"NC six", ("::1", number))]
         assert began <= got[0][2] <= got[1][2] <= clock_us(), "the kernel says when each arrived"
     finally:
         port.close()
@@ -116,17 +116,17 @@ def test_what_gathers_in_a_pause_is_read_before_a_timer_is_handled() -> None:
         pump = Pump(machine, port, lambda _audience: (), lambda: None, lambda: 60.0)
         try:
             for host in ("127.0.0.1", "::1"):
-                port.send(b"first", (host, number))
+                port.send(b"NC first", (host, number))
             await until(lambda: len(machine.told) == 2)
             for host in ("127.0.0.1", "::1"):
-                port.send(b"second", (host, number))
+                port.send(b"NC second", (host, number))
             await until(lambda: b"timer" in machine.told)
             return machine.told
         finally:
             pump.close()
             port.close()
 
-    assert asyncio.run(told()) == [b"first"] * 2 + [b"second"] * 2 + [b"timer"]
+    assert asyncio.run(told()) == [b"NC first"] * 2 + [b"NC second"] * 2 + [b"timer"]
 
 
 def test_a_pump_that_is_closed_in_a_pause_reads_no_more() -> None:
@@ -137,7 +137,7 @@ def test_a_pump_that_is_closed_in_a_pause_reads_no_more() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: found.append(context))
         port, machine = UdpPort(number, "noded"), Machine()
         pump = Pump(machine, port, lambda _audience: (), lambda: None, lambda: 60.0)
-        port.send(b"first", ("127.0.0.1", number))
+        port.send(b"NC first", ("127.0.0.1", number))
         await until(lambda: bool(machine.told))
         pump.close()
         port.close()

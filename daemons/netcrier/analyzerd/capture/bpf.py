@@ -9,20 +9,16 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
-from struct import Struct
 
 from netcrier.errors import ConfigError
+from netcrier.runtime.socket_filter import INSTRUCTION, RETURN
 
 NAMES = ("libpcap.so.0.8", "libpcap.so.1", "libpcap.so")
-INSTRUCTION = Struct("=HBBI")
 LONGEST = 4096
 """Instructions that the kernel takes."""
 
 WHOLE = 262_144
 """Bytes: a snap length that cuts no packet."""
-
-_RETURN = 0x06
-"""BPF_RET | BPF_K: the packet's first bytes, as many as its operand says."""
 
 _ABSENT = "a capture filter needs libpcap: apt install libpcap0.8 (or your distribution's libpcap)"
 
@@ -59,7 +55,7 @@ class Program:
 
 def everything(snap: int) -> Program:
     """Takes every packet, cut to `snap` bytes."""
-    return Program(INSTRUCTION.pack(_RETURN, 0, 0, snap))
+    return Program(INSTRUCTION.pack(RETURN, 0, 0, snap))
 
 
 def compile_filter(expression: str, link: int, snap: int = WHOLE) -> Program:

@@ -7,7 +7,6 @@ come back. What a filter leaves out is seen and counted by nobody.
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import select
 import socket
@@ -18,10 +17,10 @@ from struct import Struct
 
 from netcrier.analyzerd.capture.bpf import WHOLE, compile_filter, everything
 from netcrier.errors import CapabilityError, ConfigError
+from netcrier.runtime.socket_filter import attach
 
 _SOL_PACKET = 263
 _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _FANOUT = 1, 5, 6, 10, 18
-_ATTACH_FILTER = 26
 _TPACKET_V3 = 2
 _PROMISCUOUS = 1
 _ALL_PROTOCOLS = 3
@@ -33,8 +32,6 @@ _STATISTICS_OF = Struct("=3I")
 _MEMBERSHIP = Struct("=iHH8s")
 _FANOUT_OF = Struct("=I")
 _FANOUT_HASH, _FANOUT_DEFRAG, _FANOUT_UNIQUE = 0x0000, 0x8000, 0x2000
-_FILTER = Struct("HxxxxxxP")
-"""sock_fprog."""
 
 ETHERNET, RAW_IP, RADIOTAP = 1, 12, 127
 LOOPBACK = 772
@@ -200,9 +197,7 @@ class Ring:
             program = everything(options.snap)
         else:
             return
-        code = ctypes.create_string_buffer(program.code, len(program.code))
-        block = _FILTER.pack(len(program.code) // 8, ctypes.addressof(code))
-        self._socket.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, block)
+        attach(self._socket, program.code)
 
 
 def _hardware(sock: socket.socket, interface: str) -> int:

@@ -241,6 +241,19 @@ def test_a_revocation_makes_an_announced_key_worthless_that_the_node_already_has
     assert epochs(net.nodes[1]) == [3]
 
 
+@pytest.mark.parametrize("seed", range(58, 64))
+def test_a_revocation_does_not_wait_for_who_is_about_to_ask_for_an_announced_key(seed: int) -> None:
+    net = enrolled(10, seed=seed)
+    net.rotate()
+    net.run(0.5)
+    net.revoke(net.nodes[3])
+    del net.nodes[3]
+    sent = net.broadcast(b"members only")
+    net.run(1)
+    assert [node.log for node in net.nodes] == [[sent.id]] * 9
+    assert [epochs(node) for node in net.nodes] == [[3]] * 9
+
+
 def test_a_revoked_node_that_is_approved_again_takes_part_as_before() -> None:
     net = enrolled(2, seed=63)
     out = net.nodes[0]

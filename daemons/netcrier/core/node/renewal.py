@@ -36,8 +36,9 @@ class Renewal:
         return self._asked >= _UNANSWERED
 
     def soon(self, now: float, spread: float) -> None:
-        """Ask within `spread` seconds, unless a request is due already: the nodes do not all ask at once."""
-        if self.timer is None:
+        """Ask within `spread` seconds, unless a request is due by then: the nodes do not all ask at once. One that waits
+        for an announced key does not keep the one waiting that holds already."""
+        if self.timer is None or (not self._asked and self.timer > now + spread):
             self.timer = now + spread * self._chance()
 
     def ask(self, pin: Pin, counter: int, epoch: int, now: float) -> bytes:

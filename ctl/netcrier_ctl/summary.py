@@ -52,14 +52,14 @@ def _failures(handlers: HandlersAtWork, now: float) -> list[str]:
 
 
 def details(status: Any) -> list[list[str]]:
-    """For -v: rows of name and value; what is plain is shown as it is, counters one by one."""
+    """For -v: rows of name and value; what is plain and not empty is shown as it is, counters one by one."""
     rows = []
     for name in status.__struct_fields__ if status is not None else ():
         value = getattr(status, name)
         if isinstance(value, dict):
             rows += [[f"{name}.{key}", f"{number:,}"] for key, number in sorted(value.items()) if number]
-        elif isinstance(value, str | int | float) and name not in _SHOWN:
-            rows.append([name, str(value)])
+        elif isinstance(value, str | int | float) and name not in _SHOWN and value != "":
+            rows.append([name.replace("_", " "), ("no", "yes")[value] if isinstance(value, bool) else str(value)])
     if isinstance(status, NodeStatus):
         at_work = status.handlers
         rows += [[f"handlers.{name}", f"{getattr(at_work, name):,}"] for name in ("running", "waiting", "failures")]

@@ -41,7 +41,7 @@ def _lines(keys: GroupKeyStatus, now: float) -> list[str]:
     holds = f"epoch {keys.epoch}"
     if keys.since is not None:
         holds += f"   since {clock(keys.since, now)} ({age(now - keys.since)})"
-    lines = [f"{holds}   {keys.sealed:,} datagrams sealed"]
+    lines = [f"{holds}   at most {keys.sealed:,} datagrams sealed"]
     if keys.next_epoch is not None and keys.next_in_s is not None:
         lines.append(f"epoch {keys.next_epoch} is announced and holds in {age(keys.next_in_s)}")
     known = keys.holding + keys.lacking_count

@@ -44,7 +44,7 @@ def state_of(listener: Listener) -> str:
     """The state that `status` names."""
     if listener.heard_at is None:
         return "listening"
-    if listener.enrolled:
+    if listener.enrolled and not listener.keyless:
         return "enrolled"
     waits = listener.open is False and (listener.pin is None or listener.pin.token is None)
     return "waiting" if waits else "joining"

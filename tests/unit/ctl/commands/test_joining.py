@@ -105,7 +105,7 @@ def test_the_key_in_force_and_who_lacks_it(host: Host) -> None:
     )  # fmt: skip
     host.answers("masterd", keys=keys, keys_rotate=keys)
     lines = host.netctl("keys").out.splitlines()
-    assert lines[0] == "epoch 7   since 06:00:00 (2 h)   48,211 datagrams sealed"
+    assert lines[0] == "epoch 7   since 06:00:00 (2 h)   at most 48,211 datagrams sealed"
     assert lines[1] == "epoch 8 is announced and holds in 9 s"
     assert lines[2] == "38 of 50 nodes have the key"
     assert lines[3].startswith("not yet: n0 (1 min), ")
@@ -117,4 +117,4 @@ def test_the_key_in_force_and_who_lacks_it(host: Host) -> None:
 
 def test_when_every_node_has_the_key_nobody_is_named(host: Host) -> None:
     host.answers("masterd", keys=GroupKeyStatus(epoch=1, since=None, sealed=3, holding=2, lacking=[], lacking_count=0))
-    assert host.netctl("keys").out == "epoch 1   3 datagrams sealed\n2 of 2 nodes have the key\n"
+    assert host.netctl("keys").out == "epoch 1   at most 3 datagrams sealed\n2 of 2 nodes have the key\n"

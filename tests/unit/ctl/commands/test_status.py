@@ -165,6 +165,9 @@ def test_a_node_without_a_master_says_so(host: Host) -> None:
 def test_verbose_shows_counters_that_count_and_the_carriers(whole: Host) -> None:
     out = whole.netctl("status", "-v").out
     assert "counters.repaired  3" in out
+    assert "group id           00" in out
+    assert ["open", "no"] in [line.split() for line in out.splitlines()]
+    assert "standing reason" not in out, "there is none"
     assert "replay" not in out
     assert "carrier            eth0  broadcast  10.0.7.255:12345" in out
 

@@ -76,12 +76,17 @@ def _progress(life: NodeLife) -> Iterator[tuple[str, str]]:
 
 
 def _lane(lane: LaneLife, term: int) -> str:
+    def name(number: int) -> str:
+        return f"#{f'{lane.term}/' * (lane.term > 1)}{'u' * (lane.lane == 1)}{number}"
+
     if not lane.sent:
         text = "nothing was sent"
     elif lane.received >= lane.sent:
-        text = f"has all up to #{lane.sent:,}"
+        text = f"has all up to {name(lane.sent)}"
+    elif lane.received:
+        text = f"has all up to {name(lane.received)} of {lane.sent:,}"
     else:
-        text = f"has all up to #{lane.received:,} of {lane.sent:,}"
+        text = f"has none of {lane.sent:,}"
     if lane.sent and lane.delivered < min(lane.received, lane.sent):
-        text += f", in its log up to #{lane.delivered:,}"
+        text += f", in its log up to {name(lane.delivered)}"
     return f"{text}; finishes term {lane.term} first" if lane.term < term else text

@@ -96,7 +96,7 @@ def _warnings(app: App) -> list[str]:
         found.append(f"unknown to this store: nodes had messages up to {names} that it does not have")
     if app.speaker.refused["number not in this store"]:
         found.append("nodes have numbers that this store lacks; where it is an older copy: netctl master take-over")
-    if app.speaker.admission.keys.open:
+    if app.speaker.admission.keys.open and tenure.speaking:
         found.append("the group is open: anyone on this LAN can read and join; netctl token closes it")
     if not app.carriers.ways:
         found.append("no interface can broadcast or multicast and no node is listed: nothing is reached")

@@ -36,8 +36,10 @@ class Renewal:
         return self._asked >= _UNANSWERED
 
     def soon(self, now: float, spread: float) -> None:
-        """Ask within `spread` seconds, unless a request is due by then: the nodes do not all ask at once. One that waits
-        for an announced key does not keep the one waiting that holds already."""
+        """Ask within `spread` seconds, unless a request is due by then: the nodes do not all ask at once.
+
+        A request for an announced key, which has time, does not keep that for one waiting that holds already.
+        """
         if self.timer is None or (not self._asked and self.timer > now + spread):
             self.timer = now + spread * self._chance()
 

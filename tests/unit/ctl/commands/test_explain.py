@@ -100,7 +100,7 @@ def test_a_nodes_life_is_told_line_by_line(host: Host) -> None:
         f"  joined    07:00:00, trust token, id {'dd' * 16}",
         "  address   10.9.0.2 port 12345, start 3, round trip 4.1 ms",
         "  carrier   unicast since 07:50:00: its reports show that broadcast does not reach it",
-        "  queue     has all up to #1,283 of 1,285, in its log up to #1,280",
+        "  queue     has all up to #1283 of 1,285, in its log up to #1280",
         "  urgent    nothing was sent",
         "  lacks     #1284, #1285",
         "  key       epoch 4, the present one",
@@ -135,7 +135,21 @@ def test_a_node_that_has_not_spoken_or_finishes_an_earlier_term_says_so(host: Ho
     assert "  key       none shown yet; the present one is 4, it asks for it when it hears a beacon" in out
     assert "  carrier   unicast; broadcast does not reach it" in out
     host.answers("masterd", node_explain=replace(GATE, term=2))
-    assert "in its log up to #1,280; finishes term 1 first" in host.netctl("explain", "gate-1").out
+    assert "in its log up to #1280; finishes term 1 first" in host.netctl("explain", "gate-1").out
+
+
+def test_numbers_of_a_later_term_and_of_the_urgent_lane_are_named_as_messages_are(host: Host) -> None:
+    lanes = [
+        LaneLife(lane=0, term=3, sent=5, received=2, delivered=2),
+        LaneLife(lane=1, term=3, sent=4, received=4, delivered=4),
+    ]
+    host.answers("masterd", node_explain=replace(GATE, term=3, lanes=lanes))
+    out = host.netctl("explain", "gate-1").out
+    assert "  queue     has all up to #3/2 of 5\n" in out
+    assert "  urgent    has all up to #3/u4\n" in out
+    none = [LaneLife(lane=0, term=1, sent=5, received=0, delivered=0)]
+    host.answers("masterd", node_explain=replace(GATE, lanes=none))
+    assert "  queue     has none of 5\n" in host.netctl("explain", "gate-1").out
 
 
 def test_a_nodes_life_is_json_too_and_an_unknown_one_is_6(host: Host) -> None:

@@ -70,6 +70,7 @@ def test_nodes_follow_a_new_term_within_a_beacon_and_keep_what_they_have() -> No
     assert all(node.log == [*old, new] for node in net.nodes)
     assert [done.message for done in net.completed][-1] == new
     assert all(node.lanes[0].term == 2 for node in net.nodes)
+    assert net.master.refused["rolled back"] == 0, "a new term's numbers begin at 0"
 
 
 def test_a_batch_of_the_old_term_that_is_committed_late_still_counts_there() -> None:

@@ -95,7 +95,7 @@ class Ledger:
             self._refused["chain mismatch"] += 1
             return []
         before = node.lanes.get(report.lane)
-        if before and (before.term, report.received) < (report.term, before.received):
+        if before and (report.term, report.received) < (before.term, before.received):
             self._refused["rolled back"] += 1
         node.lanes[report.lane] = report
         return list(self._teller.marks(node, report, lane, bound, now))

@@ -21,6 +21,7 @@ from netcrier.core.events import (
     Enrolled,
     Enrolling,
     KeysDue,
+    LeftTold,
     MasterEvent,
     NodeChanged,
     NodeRow,
@@ -84,6 +85,8 @@ class Node:
         self.untold: dict[Untold, None] = {}
         self.journal: dict[MessageId, Arrival] = {}
         self.log: list[MessageId] = []
+        self.log_full = False
+        self.left: dict[tuple[int, int], Lane] = {}
         self.wanted: list[CatchUpWanted] = []
         self.asked: list[Asked] = []
         self.start()
@@ -92,7 +95,8 @@ class Node:
         """Start, or start again from what is on the disk."""
         self.boot += 1
         me = Self(self.key, self.boot, bytes(16), f"node{self.number}", self.tags)
-        kept = Kept(self.membership, self.lanes, tuple(self.untold))
+        left = tuple(self.left.values())
+        kept = Kept(self.membership, self.lanes, tuple(self.untold), not self.log_full, left)
         self.listener = Listener(me, self.pin, kept, self.chance.random, self.chance.randbytes, self.parity)
 
     def settle(self, now: float) -> None:
@@ -105,6 +109,8 @@ class Node:
             if isinstance(event, Settled):
                 for one in event.outcomes:
                     del self.untold[one]
+            if isinstance(event, LeftTold):
+                self.left.pop((event.term, event.lane), None)
             self.pin, self.membership = self.listener.pin, self.listener.membership
             self.lanes = self.listener.inbox.lanes
         while (batch := self.listener.take_batch()) is not None:
@@ -116,8 +122,15 @@ class Node:
             self.untold |= dict.fromkeys(batch.untold)
             self.listener.committed(batch, now)
             self.lanes = self.listener.inbox.lanes
-            for lane in batch.lanes:
-                self.listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
+            if self.log_full:
+                self.left |= {(lane.term, lane.lane): lane for lane in batch.left}
+            else:
+                self.write_log(now)
+
+    def write_log(self, now: float) -> None:
+        """The log has all that the journal has."""
+        for lane in (*self.listener.left, *self.listener.inbox.lanes):
+            self.listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
 
 
 class Network:

@@ -92,6 +92,39 @@ def test_a_node_that_starts_with_a_full_log_claims_no_line_that_it_has_not_writt
         assert log_numbers(node, logs) == [1, 2, 3, 4, 5]
 
 
+def test_what_a_full_log_takes_only_after_a_take_over_is_known_as_delivered(tmp_path: Path) -> None:
+    with Lab(["master", "node1"]) as lab:
+        logs = tmp_path / "small"
+        here = Site(lab, tmp_path)
+        here.start_master()
+        node = here.start_node("node1", logs, NETCRIER_LOG_DIR=str(logs))
+        here.wait_enrolled()
+
+        def states() -> list[str]:
+            sent = here.master.call("messages", SentMessagesRequest(limit=100)).rows
+            return [row.state for one in sent for row in here.master.call("receipts", ReceiptsRequest(one.id)).rows]
+
+        fill(node)
+        for number in range(20):
+            here.broadcast(b"%d " % number + b"x" * 1000)
+        here.wait_received(20)
+        here.master.call("master.takeover")
+
+        def speaks() -> bool:
+            with contextlib.suppress(ControlError):
+                return bool(here.master_status().term == 2 and here.master_status().standing == "speaking")
+            return False
+
+        eventually(speaks, "the new term begins")
+        here.broadcast(b"in the new term")
+        eventually(lambda: states()[-1] == "received", "the node is in the new term")
+        assert "received" in states()[:20]
+        node.kill()
+        node.start()  # on a disk of its own anew, with room
+        eventually(lambda: states() == ["delivered"] * 21, "all is logged, and the master knows")
+        assert here.master_status().counters.get("rolled back", 0) == 0
+
+
 def test_a_node_whose_journal_disk_is_full_asks_again_until_there_is_room(tmp_path: Path) -> None:
     with Lab(["master", "node1"]) as lab:
         state = tmp_path / "small"

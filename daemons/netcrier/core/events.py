@@ -107,6 +107,13 @@ class Settled(msgspec.Struct, frozen=True):
     outcomes: tuple[Untold, ...]
 
 
+class LeftTold(msgspec.Struct, frozen=True):
+    """The master has heard that all of a term that a lane has left is in the log: that leaves the journal."""
+
+    term: int
+    lane: int
+
+
 class NodeRow(msgspec.Struct, frozen=True):
     """A node as the master keeps it on disk."""
 
@@ -179,5 +186,5 @@ class KeysDue(msgspec.Struct, frozen=True):
     """The group's keys change: commit what `Speaker.keys_due` gives, then `Speaker.take_keys`."""
 
 
-NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted | KeysRenewed | Asked | Settled
+NodeEvent = Pinned | Enrolled | MasterBooted | CatchUpWanted | KeysRenewed | Asked | Settled | LeftTold
 MasterEvent = Enrolling | Waiting | NodeChanged | ReceiptsIn | Completed | KeysDue | Reply | Over | StandingChanged

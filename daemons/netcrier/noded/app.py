@@ -22,6 +22,7 @@ from netcrier.core.events import (
     CatchUpWanted,
     Enrolled,
     KeysRenewed,
+    LeftTold,
     MasterBooted,
     NodeEvent,
     Pin,
@@ -210,6 +211,9 @@ class App:
                 return
             case Settled(outcomes):
                 self._spawn(self._kept(self.journal.settle, self.listener.master, outcomes))
+                return
+            case LeftTold(term, lane):
+                self._spawn(self._kept(self.journal.left.forget, self.listener.master, term, lane))
                 return
             case Enrolled(welcome):
                 _log.info("joined group %s as number %d", welcome.group_name, welcome.index)

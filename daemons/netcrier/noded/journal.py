@@ -26,6 +26,8 @@ from netcrier.errors import StoreError
 from netcrier.ids import LANES, MasterId, MessageId
 from netcrier.noded.entry import INSERT, SELECT, Entry, entry_of, place_of, released_entry, row_of
 from netcrier.noded.entry import SCHEMA as ENTRY_SCHEMA
+from netcrier.noded.left_book import SCHEMA as LEFT_SCHEMA
+from netcrier.noded.left_book import LeftBook
 from netcrier.noded.question_book import SCHEMA as QUESTION_SCHEMA
 from netcrier.noded.question_book import QuestionBook
 from netcrier.noded.run_book import SCHEMA as RUN_SCHEMA
@@ -72,11 +74,12 @@ class Journal:
     """See the module. Used by one thread at a time."""
 
     def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES, unlogged: int = UNLOGGED_MESSAGES) -> None:
-        self._database = open_database(path, _SCHEMA + ENTRY_SCHEMA + QUESTION_SCHEMA + RUN_SCHEMA)
+        self._database = open_database(path, _SCHEMA + ENTRY_SCHEMA + LEFT_SCHEMA + QUESTION_SCHEMA + RUN_SCHEMA)
         self._kept_bytes, self._unlogged = kept_bytes, unlogged
         self._bytes = self._number("SELECT sum(length(body)) FROM message")
         self._path = path
         self.questions = QuestionBook(self._database)
+        self.left = LeftBook(self._database)
         self.runs = RunBook(self._database, kept_bytes // 4)
         begun = int(self._meta("begun") or 0)
         self.newest = max(begun, self._number("SELECT max(n) FROM message"))
@@ -96,7 +99,8 @@ class Journal:
     def kept(self, master: MasterId) -> Kept:
         """All but messages."""
         untold = tuple(self.untold(master))
-        return Kept(self.membership(master), self.lanes(master), untold, logged=self.logged == self.newest)
+        logged, left = self.logged == self.newest, self.left.of(master)
+        return Kept(self.membership(master), self.lanes(master), untold, logged, left)
 
     def membership(self, master: MasterId) -> Membership:
         """The group's keys and the master's highest numbers."""
@@ -161,6 +165,8 @@ class Journal:
                 self._put_step(database, n, master, trust, step)
             for lane in batch.lanes:
                 database.execute(_PUT_LANE, (master, lane.lane, lane.term, lane.mark, lane.chain, self.logged))
+            if batch.left and self.logged < self.newest:
+                self.left.enlist(master, batch.left)
             if self._withholding:
                 self._forget_refused(database, master, [lane for lane in batch.lanes if lane.lane in self._withholding])
             busy = [_handled(one, Code.BUSY) for one in self.runs.enlist(self.newest)] if handled else []

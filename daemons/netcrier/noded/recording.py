@@ -124,7 +124,7 @@ class Recording:
             self.last = entry
             self._listener.delivered(replace(entry.id, sequence=entry.last), now, entry.master)
         if self._journal.logged == self._journal.newest:  # refused and skipped numbers leave no line
-            for lane in self._listener.inbox.lanes:
+            for lane in (*self._listener.left, *self._listener.inbox.lanes):
                 self._listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
         arrived, self.arrived = self.arrived, asyncio.Event()
         arrived.set()

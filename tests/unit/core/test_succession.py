@@ -73,6 +73,47 @@ def test_nodes_follow_a_new_term_within_a_beacon_and_keep_what_they_have() -> No
     assert net.master.refused["rolled back"] == 0, "a new term's numbers begin at 0"
 
 
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_what_a_full_log_takes_after_its_term_is_over_is_told_as_delivered_all_the_same(
+    restarts: int, heard: bool
+) -> None:
+    net = enrolled(2, seed=38)
+    node = net.nodes[0]
+    node.log_full = True
+    old = [net.broadcast(b"%d" % number, lane=number % 2).id for number in range(4)]
+    net.run(2)
+    new_term(net, 2)
+    net.run(20, until=lambda: terms_of(node) == [2, 2])
+    new = net.broadcast(b"in the new term").id
+    net.run(2)
+    member = net.master.roster.get(node.listener.id)
+    assert member
+
+    def states() -> list[State]:
+        deliveries = [net.master.deliveries.get(one) for one in (*old, new)]
+        return [delivery.states[member.row.index] for delivery in deliveries if delivery]
+
+    assert states() == [State.RECEIVED] * 5
+    for _ in range(restarts):
+        node.start()
+        net.run(15)
+    assert states() == [State.RECEIVED] * 5
+    net.lose = lambda data, _up: not heard and read_front(data).kind is Kind.HEARD
+    node.log_full = False
+    node.write_log(net.now)
+    net.run(20)
+    assert states() == [State.DELIVERED] * 5
+    assert len(node.left) == (0 if heard else 2)
+    net.lose = lambda _data, _up: False
+    net.run(20)
+    assert (node.left, node.listener.left) == ({}, ())
+    assert net.master.refused["rolled back"] == 0
+    before = len(net.risen)
+    net.run(30)
+    assert len(net.risen) - before < 20, "nothing is told again and again"
+
+
 def test_a_batch_of_the_old_term_that_is_committed_late_still_counts_there() -> None:
     net = enrolled(1, seed=31)
     node = net.nodes[0]

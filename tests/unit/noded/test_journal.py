@@ -265,6 +265,34 @@ def test_short_messages_too_fill_a_journal_whose_log_takes_nothing_and_none_is_l
     journal.close()
 
 
+def test_a_lane_that_leaves_its_term_before_the_log_has_all_of_it_is_kept_until_that_is_told(path: Path) -> None:
+    journal = Journal(path)
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0), Lane(1, 1, 0)))
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1, 2)
+    for lane in (0, 1):
+        inbox.turn(lane, 2 * (1 - lane), 2)
+    turn = inbox.take_batch()
+    assert turn
+    journal.commit(turn, MASTER, "token")
+    inbox.committed(turn)
+    journal.close()
+    again = Journal(path)
+    first, second = sorted(again.left.of(MASTER), key=lambda lane: lane.lane)
+    assert (first.lane, first.term, first.mark) == (0, 1, 2)
+    assert (second.lane, second.term, second.mark) == (1, 1, 0)
+    again.left.forget(MASTER, 1, 0)
+    assert (again.left.of(MASTER), again.left.of(OTHER)) == ((second,), ())
+    again.left.forget(MASTER, 1, 1)
+    again.logged = again.newest
+    inbox.turn(0, 0, 3)
+    turn = inbox.take_batch()
+    assert turn
+    again.commit(turn, MASTER, "token")
+    assert again.left.of(MASTER) == (), "the log has all: the last report has said so"
+    again.close()
+
+
 def test_a_page_of_long_messages_ends_early_and_the_next_goes_on(journal: Journal) -> None:
     inbox = Inbox(journal.lanes(MASTER))
     for sequence in range(1, 8):

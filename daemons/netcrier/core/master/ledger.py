@@ -39,7 +39,11 @@ class Ledger:
         """Have what a node tells committed; the newest receipt that its marks bring."""
         told = list(self._teller.outcomes(node, report, self._lane, now))
         marked = [
-            receipt for lane in report.lanes for receipt in self._marks(node, lane, trusted(report, lane.lane), now)
+            receipt
+            for lane in report.lanes
+            for receipt in self._marks(
+                node, lane, trusted(report, lane.lane), now, left=lane.term < self._term and _has_left(report, lane)
+            )
         ]
         entry = Entry(node.row.index, node.row.boot, report.counter) if report.outcomes else None
         self._keep([*told, *marked], self._past.reported(node, report) or entry)
@@ -77,7 +81,10 @@ class Ledger:
     def _lane(self, term: int, lane: int) -> OutLane | None:
         return self._lanes.get(lane) if term == self._term else self._past.lane(term, lane)
 
-    def _marks(self, node: Node, report: LaneReport, bound: int | None, now: float) -> list[Receipt]:
+    def _marks(
+        self, node: Node, report: LaneReport, bound: int | None, now: float, *, left: bool = False
+    ) -> list[Receipt]:
+        """`left`: the node is in a later term already, and tells what its log has of this one."""
         lane = self._lane(report.term, report.lane)
         if lane is None:
             self._refused["other term"] += 1
@@ -94,8 +101,14 @@ class Ledger:
         if chain != report.chain:
             self._refused["chain mismatch"] += 1
             return []
-        before = node.lanes.get(report.lane)
-        if before and (report.term, report.received) < (before.term, before.received):
-            self._refused["rolled back"] += 1
-        node.lanes[report.lane] = report
+        if not left:
+            before = node.lanes.get(report.lane)
+            if before and (report.term, report.received) < (before.term, before.received):
+                self._refused["rolled back"] += 1
+            node.lanes[report.lane] = report
         return list(self._teller.marks(node, report, lane, bound, now))
+
+
+def _has_left(report: Report, lane: LaneReport) -> bool:
+    """Whether the report says that the node has the lane in a later term."""
+    return any(other.lane == lane.lane and other.term > lane.term for other in report.lanes)

@@ -58,10 +58,11 @@ class Passed(msgspec.Struct, frozen=True):
 class Batch(msgspec.Struct, frozen=True):
     """One commit: rows to insert, what becomes deliverable or is passed (in order), the lanes after it, what to tell.
 
-    Each part may be empty but `lanes`.
+    Each part may be empty but `lanes`. `left`: lanes that leave their term, as they were before.
     """
 
     arrivals: tuple[Arrival, ...]
     released: tuple[MessageId | Passed, ...]
     lanes: tuple[Lane, ...]
     untold: tuple[Untold, ...] = ()
+    left: tuple[Lane, ...] = ()

@@ -137,6 +137,8 @@ class Following:
     def committed(self, batch: Batch, now: float, now_us: int) -> None:
         """As `Listener.committed`."""
         before = self.inbox.lanes
+        for lane in batch.left:
+            self.reporter.leave(lane)
         self.intake.committed(batch)
         for old, new in zip(before, self.inbox.lanes, strict=True):
             if new.term != old.term:

@@ -236,6 +236,7 @@ class Inbox:
         released: list[MessageId | Passed] = []
         lanes: list[Lane] = []
         untold: list[Untold] = []
+        left: list[Lane] = []
         for work in ready:
             work.flying, work.waiting = work.waiting, {}
             advance = _Advance(work)
@@ -244,7 +245,8 @@ class Inbox:
             released += advance.steps
             lanes.append(lane)
             untold += advance.untold
-        self._flying = Batch(tuple(arrivals), tuple(released), tuple(lanes), tuple(untold))
+            left += [work.state] if work.turn else []
+        self._flying = Batch(tuple(arrivals), tuple(released), tuple(lanes), tuple(untold), tuple(left))
         return self._flying
 
     def committed(self, batch: Batch) -> None:

@@ -18,3 +18,5 @@ class Kept(msgspec.Struct, frozen=True):
     """What the master has not heard yet of single messages."""
     logged: bool = True
     """Whether the log has all up to the lanes' marks."""
+    left: tuple[Lane, ...] = ()
+    """Lanes as they left a term of which the master has not heard that the log has all."""

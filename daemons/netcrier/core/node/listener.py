@@ -100,6 +100,11 @@ class Listener:
         return self._following.inbox
 
     @property
+    def left(self) -> tuple[Lane, ...]:
+        """Lanes that have left a term before the log had all of it, as they were."""
+        return self._following.reporter.left
+
+    @property
     def enrolled(self) -> bool:
         """Whether the node has a key and a starting point."""
         return self._following.enrolled

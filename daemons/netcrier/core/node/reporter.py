@@ -10,15 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from netcrier.core.events import NodeEvent, Settled
+from netcrier.core.events import LeftTold, NodeEvent, Settled
 from netcrier.core.node.batch import Lane
 from netcrier.core.node.kept import Kept
+from netcrier.core.node.left import Left
 from netcrier.core.node.upward import Upward
 from netcrier.core.outcomes import Outcomes, Untold
 from netcrier.core.pacing import presence_interval, untold_delay
 from netcrier.ids import MessageId
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import EXTRAS_MAX
+from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX
 from netcrier.wire.report import LaneReport, Outcome, Report, encode_report
 
 _MOST: Final = 2**32 - 1
@@ -32,6 +33,7 @@ class Reporter:
         self._upward, self._events, self._chance = upward, events, chance
         self._delivered = {lane.lane: (lane.term, lane.mark if kept.logged else 0) for lane in kept.lanes}
         self._outcomes = Outcomes(kept.untold, chance)
+        self._left = Left(kept.left, kept.logged)
         self._at: float | None = None
         self._presence_at: float | None = None
         self._beacon: tuple[int, float] = (0, 0.0)
@@ -70,6 +72,16 @@ class Reporter:
         """The newest beacon that was opened; counter 0: they are counted anew."""
         self._beacon = (counter, now)
 
+    @property
+    def left(self) -> tuple[Lane, ...]:
+        """Lanes that have left a term before the log had all of it, as they were."""
+        return self._left.lanes
+
+    def leave(self, lane: Lane) -> None:
+        """A lane leaves its term, as it is."""
+        if self._delivered[lane.lane] < (lane.term, lane.mark):
+            self._left.add(lane)
+
     def begin(self, lane: Lane) -> None:
         """A lane starts here."""
         self._delivered[lane.lane] = (lane.term, lane.mark)
@@ -84,10 +96,13 @@ class Reporter:
         self._waits = 0
 
     def delivered(self, message: MessageId, now: float) -> None:
-        """Everything of the lane up to this message is in the log: that is told soon, unless the term is over."""
+        """Everything of the lane up to this message is in the log: that is told soon; of a term that is over, once it
+        is all of it."""
         term, sequence = self._delivered.get(message.lane, (message.term, -1))
-        if message.term == term and message.sequence > sequence:
+        further = message.term == term and message.sequence > sequence
+        if further:
             self._delivered[message.lane] = (term, message.sequence)
+        if further or self._left.logged(message):
             self.soon(now, 1.0 if self.pending else 0.0)
 
     def tell(self, found: Iterable[Untold], now: float) -> None:
@@ -96,7 +111,9 @@ class Reporter:
 
     def heard(self, counters: Iterable[int], now: float) -> None:
         """The master has committed what these reports list."""
-        self._settled([one for counter in counters for one in self._outcomes.heard(counter, now)])
+        for counter in counters:
+            self._settled(self._outcomes.heard(counter, now))
+            self._events.extend(LeftTold(*place) for place in self._left.heard(counter))
 
     def owes(self, lane: Lane) -> bool:
         """Whether the master has to hear more of the lane's term than what handlers have returned."""
@@ -119,7 +136,8 @@ class Reporter:
         """What to say now; the next is due for presence."""
         most = EXTRAS_MAX // max(1, len(states))  # all lanes share one datagram
         delivered = self._delivered
-        lanes = [
+        lanes = self._left.listed(counter, LANES_MAX - len(states))
+        lanes += [
             LaneReport(lane.lane, lane.term, lane.mark, delivered[lane.lane][1], lane.chain, lane.extras[:most])
             for lane in states
         ]

@@ -17,6 +17,9 @@ HAVE = frozenset({"received", "delivered", "handled"})
 REFUSALS = {1: "its tags do not match", 2: "it cannot read the selector"}
 """What the code of a refusal says."""
 
+_LONG_MS = 1000.0
+"""From here on percentiles have units of their own: a node came back much later than the others had it."""
+
 NAMED = 10
 """Missing nodes that are listed by name; the others are counted."""
 
@@ -77,7 +80,10 @@ def result_line(outcome: Outcome) -> str:
         return head
     percentiles = ""
     if outcome.received > 1 and outcome.p50_ms is not None and outcome.p99_ms is not None:
-        percentiles = f" (p50 {outcome.p50_ms:.1f}, p99 {outcome.p99_ms:.1f})"
+        figures = (outcome.p50_ms, outcome.p99_ms)
+        long = outcome.p99_ms >= _LONG_MS
+        p50, p99 = (milliseconds(figure) if long else f"{figure:.1f}" for figure in figures)
+        percentiles = f" (p50 {p50}, p99 {p99})"
     return f"{head} in {milliseconds(outcome.complete_ms)}{percentiles}"
 
 

@@ -12,6 +12,7 @@ import pytest
 from netcrier.control.failures import ControlError, NotFound
 from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest
 from netcrier.control.types.life import NodeLife
+from netcrier.control.types.node import ReceivedMessagesRequest
 from netcrier.control.types.roster import NodeRequest, NodesRequest
 from netcrier.runtime.faults import POINTS, VARIABLE
 from netcrier.wire.kinds import Kind
@@ -66,6 +67,8 @@ def test_a_target_an_age_limit_and_an_absence_end_as_they_should(tmp_path: Path)
         eventually(lambda: here.states(after)["node2"] == "delivered", "node2 goes on")
         lines = here.nodes["node2"].lines()
         assert [(line["event"], line["n"]) for line in lines] == [("message", 1), ("missed", 2), ("message", 3)]
+        rows = here.nodes["node2"].call("messages").rows
+        assert [(row.event, row.count) for row in rows] == [("message", 1), ("missed", 1), ("message", 1)]
 
 
 def test_a_nodes_life_is_told_while_it_is_here_and_while_it_is_away(tmp_path: Path) -> None:
@@ -105,6 +108,8 @@ def test_what_the_master_drops_is_a_gap_to_who_was_away(tmp_path: Path) -> None:
         assert [line["seq"] for line in rest] == list(range(first["last"] + 1, 221))
         (row,) = here.master.call("nodes", NodesRequest(to="name=node2")).rows
         assert row.gaps == first["count"]
+        listed = here.nodes["node2"].call("messages", ReceivedMessagesRequest(after=0)).rows[0]
+        assert (listed.event, listed.count) == ("gap", first["count"])
 
 
 @pytest.mark.parametrize("bound", ["BYTES", "SECONDS"])

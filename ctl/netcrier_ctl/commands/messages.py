@@ -15,7 +15,7 @@ from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.options import count
 from netcrier_ctl.render import Column, Style, body_text, table
 from netcrier_ctl.session import Session
-from netcrier_ctl.units import clock, size
+from netcrier_ctl.units import NONE, clock, size
 
 ROWS = 20
 """How many are shown unless -n says otherwise."""
@@ -108,7 +108,7 @@ def _show(session: Session, row: ReceivedRow) -> None:
     if session.options.json:
         session.document("message", row)
     else:
-        session.screen.line(f"#{row.id}  {clock(row.received, session.now())}  {body_text(row.body)}")
+        session.screen.line(f"#{row.id}  {clock(row.received, session.now())}  {_text(row)}")
     session.screen.flush()
 
 
@@ -122,7 +122,20 @@ def _table(session: Session, columns: tuple[Column, ...], rows: list[list[str]],
 
 
 def _received_cells(row: ReceivedRow, now: float) -> list[str]:
-    return [f"#{row.id}", clock(row.received, now), size(row.size), body_text(row.body)]
+    length = size(row.size) if row.event == "message" else NONE
+    return [f"#{row.id}", clock(row.received, now), length, _text(row)]
+
+
+def _text(row: ReceivedRow) -> str:
+    """The body; or why there is none."""
+    if row.event == "message":
+        return body_text(row.body)
+    why = _WITHOUT.get(row.event, row.event)
+    return f"({row.event}: {why})" if row.count == 1 else f"({row.event}: {row.count:,} messages from here on: {why})"
+
+
+_WITHOUT = {"missed": "too late, the time to live was over", "gap": "no longer kept by the master"}
+"""Why a node is without a message for good."""
 
 
 def _sent_cells(row: SentRow, now: float) -> list[str]:

@@ -24,6 +24,7 @@ from netcrier.control.types.shared import Body, BodyRequest, Nothing
 from netcrier.core.node.listener import Listener
 from netcrier.errors import NotFoundError
 from netcrier.noded.entry import Entry
+from netcrier.noded.message_log import event_of
 from netcrier.noded.message_runs import MessageRuns
 from netcrier.noded.trust import pin_of
 from netcrier.runtime.naming import message_id
@@ -61,6 +62,8 @@ def _row(entry: Entry, most: int) -> ReceivedRow:
         sha256=sha256(entry.body).hexdigest(),
         body=entry.body[:most],
         trust=entry.trust,
+        event=event_of(entry),
+        count=entry.last - entry.id.sequence + 1,
     )
 
 

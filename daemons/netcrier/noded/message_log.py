@@ -116,13 +116,18 @@ class _Numbered(msgspec.Struct):
 _EVENTS = {Told.MISSED: "missed", Told.GAP: "gap"}
 
 
+def event_of(entry: Entry) -> str:
+    """`message`, or what else the entry is."""
+    return "message" if entry.told is None else _EVENTS[entry.told]
+
+
 def line_of(entry: Entry, logged: float, clock: Clock = "epoch", again: bool = False) -> MessageLine | LossLine:
     """The entry as it is logged; `logged` is now, in epoch seconds."""
     if entry.told is None:
         return _message_line(entry, logged, clock, again)
     first = entry.id
     return LossLine(
-        stamp(entry.received_us / 1e6, clock), _EVENTS[entry.told], entry.n, str(first), first.term, first.lane,
+        stamp(entry.received_us / 1e6, clock), event_of(entry), entry.n, str(first), first.term, first.lane,
         first.sequence, entry.last, entry.last - first.sequence + 1, entry.master.hex(), stamp(logged, clock), again,
     )  # fmt: skip
 

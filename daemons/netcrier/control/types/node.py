@@ -114,6 +114,10 @@ class ReceivedRow(Struct, frozen=True, kw_only=True):
     """The body; in a list at most its first 8 KiB."""
     trust: str
     """How the node came to trust the master: `token` or `first-use`."""
+    event: str = "message"
+    """`message`; `missed` (too late) or `gap` (no longer kept): the node is without it, and `body` is empty."""
+    count: int = 1
+    """How many messages this row is about, from `id` on: more than one for a run of `missed` or `gap`."""
 
 
 class ReceivedMessages(Struct, frozen=True):

@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 from netcrier.control.failures import Broken, NotPermitted
 from netcrier.control.types.broadcast import SentMessages, SentRow
 from netcrier.control.types.node import ReceivedMessages, ReceivedRow
 from netcrier.control.types.shared import Body
+from netcrier_ctl.units import NONE
 
 from tests.scripted_host import NOW, Host, Output
 
@@ -38,6 +40,19 @@ def test_a_nodes_messages_are_shown_on_one_line_each(host: Host) -> None:
         "#1282  07:59:51  14 B  two\\nlines \\x1b[2J",
     ]
     assert host.asked("messages")[0].limit == 2
+
+
+def test_what_a_node_is_without_for_good_is_no_empty_message(host: Host) -> None:
+    missed, gap = (replace(row(n, b""), event=event, count=n) for n, event in ((1, "missed"), (2, "gap")))
+    host.answers("noded", messages=ReceivedMessages([missed, gap, row(4, b"")]))
+    assert host.netctl("messages").out.splitlines() == [
+        "ID     RECEIVED  SIZE  MESSAGE",
+        f"#1281  07:59:51  {NONE}     (missed: too late, the time to live was over)",
+        f"#1282  07:59:51  {NONE}     (gap: 2 messages from here on: no longer kept by the master)",
+        "#1284  07:59:51  0 B",
+    ]
+    shown = json.loads(host.netctl("messages", "--json").out)["messages"]
+    assert [(one["event"], one["count"]) for one in shown] == [("missed", 1), ("gap", 2), ("message", 1)]
 
 
 def test_where_only_the_master_runs_its_own_are_shown(host: Host) -> None:

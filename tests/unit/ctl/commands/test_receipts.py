@@ -41,6 +41,12 @@ def test_what_handlers_returned_is_said_in_words(host: Host) -> None:
     assert [line[6:20].strip() for line in ran.out.splitlines()[2:]] == ["handled", "handler exit 3"]
 
 
+def test_a_node_that_came_back_late_makes_no_figure_without_a_unit(host: Host) -> None:
+    late = ReceiptRow(node="bb", name="n2", state="delivered", after_ms=27_026.2, seen=NOW)
+    host.answers("masterd", receipts=receipts(ROWS[0], late))
+    assert host.netctl("receipts", "7").out.splitlines()[0] == "#7  2 of 2 received in 27 s (p50 2.0 ms, p99 27 s)"
+
+
 def test_all_received_is_0(host: Host) -> None:
     host.answers("masterd", receipts=receipts(ROWS[0]))
     assert host.netctl("receipts", "7").code == 0

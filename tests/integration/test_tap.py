@@ -93,6 +93,15 @@ def dropped(one: Packets) -> int:
     return one.dropped_kernel + one.dropped_ring + one.dropped_budget + one.dropped_disk
 
 
+def frames_of(daemon: Daemon, name: str) -> int:
+    """Packets that were analysed of one interface."""
+    return sum(one.analysed for one in status(daemon).interfaces if one.name == name)
+
+
+def up(lab: Lab, name: str) -> bool:
+    return "state UP" in lab.run("probe", ["ip", "link", "show", name]).stdout
+
+
 def rows(daemon: Daemon) -> list[dict[str, Any]]:
     """All conn lines, those of rotated files too."""
     folder = daemon.place / "log" / "analyzerd"
@@ -115,6 +124,40 @@ def test_an_interface_that_goes_and_comes_back_is_captured_again(lab: Lab, tmp_p
     assert daemon.stop() == 0
     (row,) = rows(daemon)
     assert (row["orig_pkts"], row["interface"]) == (20, "in0")
+
+
+def test_an_interface_that_goes_down_and_up_again_and_again_keeps_its_ring(lab: Lab, tmp_path: Path) -> None:
+    veth(lab)
+    daemon = analyzer(lab, tmp_path, NETCRIER_CAPTURE_SPARE_SOCKETS="0")
+    for times in range(1, 4):
+        send(lab, "out0", 10)
+        eventually(lambda: frames_of(daemon, "in0") == 10 * times, "its packets are analysed")  # noqa: B023
+        ip(lab, "link set in0 down")
+        eventually(lambda: not up(lab, "in0"), "it is down")
+        ip(lab, "link set in0 up")
+        eventually(lambda: up(lab, "in0"), "it is up")
+    assert not status(daemon).warnings
+    assert daemon.stop() == 0
+
+
+def test_what_an_interface_had_stays_in_the_totals_when_it_is_not_captured_any_more(lab: Lab, tmp_path: Path) -> None:
+    veth(lab)
+    veth(lab, "in1", "out1")
+    file = tmp_path / "config" / "analyzerd.toml"
+    file.parent.mkdir()
+    file.write_text('[capture]\ninterfaces = ["in0", "in1"]\n')
+    daemon = analyzer(lab, tmp_path)
+    send(lab, "out0", 10)
+    eventually(lambda: status(daemon).analysed == 10, "its packets are analysed")
+    file.write_text('[capture]\ninterfaces = ["in1"]\n')
+    daemon.call(RELOAD)
+    send(lab, "out1", 5)
+    eventually(lambda: status(daemon).analysed == 15, "those of the other one are added")
+    assert daemon.stop() == 0
+    lines = [json.loads(line) for line in (tmp_path / "log" / "analyzerd" / "stats.log").read_text().splitlines()]
+    totals = [line["total_received"] for line in lines if line["interface"] == "*"]
+    assert totals == sorted(totals)
+    assert totals[-1] == 15 == sum(line["received"] for line in lines if line["interface"] != "*")
 
 
 def test_of_a_bridge_and_its_port_only_the_bridge_is_captured(lab: Lab, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from netcrier.analyzerd.handlers import Handlers
 from netcrier.analyzerd.logs import stats
 from netcrier.analyzerd.logs.writer import LogWriter
 from netcrier.analyzerd.meter import Meter
-from netcrier.analyzerd.tap import Taps
+from netcrier.analyzerd.tap import Tap, Taps
 from netcrier.control.methods import ANALYZERD
 from netcrier.control.types.shared import Reloaded
 from netcrier.runtime import netlink, program
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netcrier.analyzerd.engine.kernel import Kernel
+    from netcrier.analyzerd.worker import Counts
     from netcrier.control.methods import AnyMethod
     from netcrier.control.types.analyzer import StatsRow
     from netcrier.runtime.program import Place
@@ -54,7 +55,7 @@ class Analyzer:
             capture.block_kib * 1024, capture.blocks, capture.timeout_ms, capture.promiscuous, capture.filter,
             capture.snap,
         )  # fmt: skip
-        self.taps = Taps(options, capture.workers, self._put, self.recent, self._kernel)
+        self.taps = Taps(options, capture.workers, self._put, self.recent, self._kernel, self._ended)
         self.logs: LogWriter
         self.archive: Archive
         self.meter: Meter
@@ -133,6 +134,9 @@ class Analyzer:
 
     def _put(self, log: str, lines: bytes) -> None:
         self.logs.put(log, lines)
+
+    def _ended(self, tap: Tap, counts: list[Counts]) -> None:
+        self.meter.end(tap, counts)
 
     def _kernel(self, interface: str) -> Kernel:
         return engine.new_kernel(

@@ -45,9 +45,13 @@ class Balance:
         return Balance(*(getattr(self, one.name) - getattr(other, one.name) for one in fields(self)))
 
 
-def balance(counts: Iterable[Counts], missed: int, unrecorded: int) -> Balance:
-    """Of one interface: what its workers counted, what was missed in front of them, and what the disk lost."""
-    total = Balance(received=missed, kernel=missed)
+NOTHING = Balance()
+
+
+def balance(counts: Iterable[Counts], missed: int, unrecorded: int, earlier: Balance = NOTHING) -> Balance:
+    """Of one interface: what its workers counted, what was missed in front of them, and what the disk lost; `earlier`
+    without the disk's, of workers that have ended."""
+    total = earlier + Balance(received=missed, kernel=missed)
     for one in counts:
         seen = one.engine
         total += Balance(

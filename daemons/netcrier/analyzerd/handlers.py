@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from netcrier.control.types.shared import Nothing
 
 MOST_FLOWS = 10_000
-BALANCE = ("received", "analysed", "filtered", "dropped", "undecodable")
 APART = frozenset({"received", "analysed", "not_ip", "undecodable", "copies", "lines", "lines_lost", "now"})
 """Counters that `status` has in fields of their own."""
 
@@ -84,7 +83,7 @@ class Handlers:
             interfaces.append(_captured(tap, app.meter.balance(tap, counts)))
         names = everything[0].engine if everything else ()
         counters = {name: sum(one.engine[name] for one in everything) for name in names}
-        totals = {name: sum(getattr(one, name) for one in interfaces) for name in BALANCE}
+        whole = app.rows()[-1].total
         logs = app.logs.state()
         return AnalyzerStatus(
             version=VERSION,
@@ -99,7 +98,11 @@ class Handlers:
             lost=counters.get("lines_lost", 0) + logs.lost,
             counters={name: value for name, value in counters.items() if name not in APART},
             warnings=self._warnings(),
-            **totals,
+            received=whole.received,
+            analysed=whole.analysed,
+            filtered=whole.filtered,
+            dropped=whole.dropped_kernel + whole.dropped_ring + whole.dropped_budget + whole.dropped_disk,
+            undecodable=whole.undecodable,
         )
 
     def _warnings(self) -> list[str]:

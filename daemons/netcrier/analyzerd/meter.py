@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from netcrier.analyzerd.worker import Counts
 
 ALL = "*"
+GONE_MOST = 100
+"""Interfaces that are captured no longer, of which it is known how many packets each had; of others all together."""
 GIVEN_UP = ("pieces_lost", "letters_lost", "datagrams_lost", "lines_lost")
 """The engine's counters of detail that its budgets cost."""
 
@@ -30,11 +32,22 @@ class Meter:
         """`most`: conversations of one table."""
         self._recent, self._logs, self._unrecorded, self._most = recent, logs, unrecorded, most
         self._begun: dict[str, Balance] = {}
+        self._gone: dict[str, Balance] = {}
+        """What workers that have ended had counted, without what the disk lost."""
         self._since = 0.0
 
     def balance(self, tap: Tap, counts: Iterable[Counts]) -> Balance:
         """Of one interface, since the start."""
-        return balance(counts, tap.missed, self._unrecorded.of(tap.name))
+        earlier = self._gone.get(tap.name, Balance())
+        return balance(counts, tap.missed, self._unrecorded.of(tap.name), earlier)
+
+    def end(self, tap: Tap, counts: Iterable[Counts]) -> None:
+        """An interface is captured no longer; these are its workers' last counts."""
+        self._gone[tap.name] = balance(counts, tap.missed, 0, self._gone.pop(tap.name, Balance()))
+        if len(self._gone) > GONE_MOST:
+            oldest = next(name for name in self._gone if name)
+            for each in (self._gone, self._begun):
+                each[""] = each.get("", Balance()) + each.pop(oldest, Balance())
 
     def rows(self, taps: Iterable[Tap], now: float) -> list[StatsRow]:
         """Over the interval that runs; `now` in seconds that never go back."""
@@ -47,13 +60,19 @@ class Meter:
             total, before = total + mine, before + begun
             everything += counts
             rows.append(self._row(tap.name, mine, begun, counts, now))
+        for name in self._gone.keys() - {row.interface for row in rows}:
+            mine = balance((), 0, self._unrecorded.of(name), self._gone[name])
+            begun = self._begun.get(name, Balance())
+            total, before = total + mine, before + begun
+            if mine != begun and name:  # the last of it
+                rows.append(self._row(name, mine, begun, [], now))
         rows.append(self._whole(self._row(ALL, total, before, everything, now), everything))
         return rows
 
     def interval(self, rows: Iterable[StatsRow], now: float) -> None:
         """The next interval begins; `rows` are those of the one that ends."""
         self._since = now
-        self._begun = {row.interface: _balance(row) for row in rows}
+        self._begun |= {row.interface: _balance(row) for row in rows}
 
     def _row(self, name: str, total: Balance, before: Balance, counts: list[Counts], now: float) -> StatsRow:
         return StatsRow(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from netcrier.analyzerd.capture.recent import Recent
     from netcrier.analyzerd.engine.kernel import Kernel
+    from netcrier.analyzerd.worker import Counts
     from netcrier.runtime.netlink import Link
 
 _log = logging.getLogger(__name__)
@@ -64,9 +65,11 @@ class Taps:
 
     def __init__(
         self, options: RingOptions, workers: int, sink: Callable[[str, bytes], None], recent: Recent,
-        kernel: Callable[[str], Kernel],
+        kernel: Callable[[str], Kernel], ended: Callable[[Tap, list[Counts]], None],
     ) -> None:  # fmt: skip
-        """`kernel` makes one for an interface; `workers` share each interface."""
+        """`kernel` makes one for an interface; `workers` share each interface; `ended` is told what those of a tap
+        that goes had counted."""
+        self._ended = ended
         self._options, self._count, self._sink, self._recent, self._kernel = options, workers, sink, recent, kernel
         self.taps: list[Tap] = []
         self.choice = Choice((), ())
@@ -125,8 +128,8 @@ class Taps:
         wanted = set(self.choice.captured)
         for tap in list(self.taps):
             link = known.get(tap.name)
-            if tap.name not in wanted and link is not None:
-                self._end(tap)
+            if tap.name not in wanted and link is not None and (self._named or link.up):
+                self._end(tap)  # one that is down is not taken from its ring: it may come up again
             elif link is not None and link.index != tap.index:
                 self._return(tap, link)
             tap.observe(link)
@@ -166,6 +169,7 @@ class Taps:
 
     def _end(self, tap: Tap) -> None:
         _stop(tap)
+        self._ended(tap, [worker.counts() for worker in tap.workers])
         for worker in tap.workers:
             worker.close()
         self.taps.remove(tap)

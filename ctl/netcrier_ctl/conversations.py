@@ -28,11 +28,23 @@ class Flow(msgspec.Struct, frozen=True, rename={"orig": "id.orig_h", "orig_port"
     service: str | None = None
     duration: float | None = None
     conn_state: str | None = None
-    orig_bytes: int | None = None
-    resp_bytes: int | None = None
     orig_ip_bytes: int | None = None
     resp_ip_bytes: int | None = None
+    orig_rtt: float | None = None
+    resp_rtt: float | None = None
+    orig_retransmits: int | None = None
+    resp_retransmits: int | None = None
     partial: bool = False
+
+    @property
+    def rtt(self) -> float | None:
+        """Seconds of TCP's handshake, from end to end; None where one side is not known."""
+        return None if self.orig_rtt is None or self.resp_rtt is None else self.orig_rtt + self.resp_rtt
+
+    @property
+    def retransmits(self) -> str | None:
+        """Of the originator and of the responder; None where none can be."""
+        return f"{self.orig_retransmits or 0} / {self.resp_retransmits or 0}" if self.proto == "tcp" else None
 
     @property
     def end(self) -> float:

@@ -150,7 +150,7 @@ def test_what_an_interface_had_stays_in_the_totals_when_it_is_not_captured_any_m
     send(lab, "out0", 10)
     eventually(lambda: status(daemon).analysed == 10, "its packets are analysed")
     file.write_text('[capture]\ninterfaces = ["in1"]\n')
-    daemon.call(RELOAD)
+    daemon.call(RELOAD.name)
     send(lab, "out1", 5)
     eventually(lambda: status(daemon).analysed == 15, "those of the other one are added")
     assert daemon.stop() == 0
@@ -365,6 +365,15 @@ def test_capture_of_the_last_seconds_gives_what_was_on_the_wire(lab: Lab, tmp_pa
     with piped.runner.stdout as stream:
         assert len(list(frames(memoryview(stream.read())))) == 43
     assert piped.wait() == 0
+
+
+def test_capture_of_an_interface_that_is_not_captured_is_refused(lab: Lab, tmp_path: Path) -> None:
+    veth(lab)
+    daemon = analyzer(lab, tmp_path, NETCRIER_CAPTURE_INTERFACES="in0")
+    words = ["capture", "--interface", "in9", "--for", "1s", "-w", str(tmp_path / "none.pcapng")]
+    ran = lab.run("probe", [sys.executable, "-m", "netcrier_ctl.cli", *words], env=daemon.environ)
+    assert ran.returncode != 0
+    assert "in9 is not captured; in0 is" in ran.stderr
 
 
 def test_capture_follows_what_comes_and_ends_at_its_limit(lab: Lab, tmp_path: Path) -> None:

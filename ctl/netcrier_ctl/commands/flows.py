@@ -35,9 +35,11 @@ stop reading there."""
 LIVE = 10_000
 """Conversations of the table that are looked at: as many as the daemon gives."""
 
+ONGOING = "; those that go on: netctl flows --live"
+
 _COLUMNS = (
     Column("START"), Column("DURATION"), Column("PROTO"), Column("FROM"), Column("TO"), Column("SERVICE"),
-    Column("STATE"), Column("SENT"), Column("RECEIVED"),
+    Column("STATE"), Column("SENT"), Column("RECEIVED"), Column("RTT"), Column("RETRANS"),
 )  # fmt: skip
 
 
@@ -69,7 +71,7 @@ def run(session: Session, args: Namespace) -> Exit:
         session.screen.line(session.screen.styled(lines[0], Style.HEAD))
         session.screen.lines(lines[1:])
     else:
-        session.screen.note("no conversation matches")
+        session.screen.note("no conversation matches" + ("" if args.live or args.file else ONGOING))
     return Exit.DONE if found else Exit.NOTHING_MATCHED
 
 
@@ -141,17 +143,18 @@ def _live(session: Session, filters: Sequence[Filter], span: Span, most: int | N
 def _of(row: FlowRow) -> Flow:
     return Flow(
         row.start, row.orig, row.resp, row.proto, row.uid, row.orig_port, row.resp_port, row.service, row.duration,
-        row.state, orig_ip_bytes=row.sent, resp_ip_bytes=row.received,
+        row.state, orig_ip_bytes=row.sent, resp_ip_bytes=row.received, orig_rtt=row.rtt,
+        resp_rtt=None if row.rtt is None else 0.0, orig_retransmits=row.retransmits_sent,
+        resp_retransmits=row.retransmits_received,
     )  # fmt: skip
 
 
 def _cells(flow: Flow, now: float) -> list[str]:
-    sent = flow.orig_bytes if flow.orig_bytes is not None else flow.orig_ip_bytes
-    received = flow.resp_bytes if flow.resp_bytes is not None else flow.resp_ip_bytes
     return [
         clock(epoch(flow.ts), now), duration(flow.duration), flow.proto,
         _end(flow.orig, flow.orig_port, flow.proto), _end(flow.resp, flow.resp_port, flow.proto),
-        flow.service or NONE, flow.conn_state or NONE, size(sent), size(received),
+        flow.service or NONE, flow.conn_state or NONE, size(flow.orig_ip_bytes), size(flow.resp_ip_bytes),
+        duration(flow.rtt), flow.retransmits or NONE,
     ]  # fmt: skip
 
 

@@ -199,7 +199,7 @@ class Analyzer:
 
 def _flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--read", metavar="FILE…", help="analyse captures and exit; see analyzerd --read FILE --help")
+    add("--read", metavar="FILE…", help="analyse captures and exit; see analyzerd --read --help")
     add("--inspect", metavar="FILE", help="show packets of a capture file as JSON and exit; as netctl inspect does")
     add("--interface", metavar="NAME", action="append", dest="capture.interfaces", help="capture this one; repeatable")
     add(

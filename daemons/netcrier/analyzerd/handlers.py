@@ -57,6 +57,10 @@ class _Line(
     duration: float = 0.0
     service: str | None = None
     history: str = ""
+    orig_rtt: float | None = None
+    resp_rtt: float | None = None
+    orig_retransmits: int | None = None
+    resp_retransmits: int | None = None
 
 
 _LINES = msgspec.json.Decoder(_Line)
@@ -130,6 +134,9 @@ class Handlers:
         return Stats(self._app.rows())
 
     async def _capture(self, request: CaptureRequest, _caller: Caller) -> AsyncIterator[CapturePart]:
+        names = [tap.name for tap in self._app.taps.taps]
+        if request.interface is not None and request.interface not in {*names, *self._app.recent.interfaces()}:
+            raise UsageError(f"{request.interface} is not captured; {', '.join(names) or 'nothing'} is")
         following = Following(self._app.recent, request)
         try:
             while not following.over:
@@ -184,4 +191,7 @@ def _row(line: _Line) -> FlowRow:
         received=line.resp_ip_bytes,
         packets_sent=line.orig_pkts,
         packets_received=line.resp_pkts,
+        rtt=None if line.orig_rtt is None or line.resp_rtt is None else line.orig_rtt + line.resp_rtt,
+        retransmits_sent=line.orig_retransmits,
+        retransmits_received=line.resp_retransmits,
     )

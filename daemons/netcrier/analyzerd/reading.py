@@ -92,6 +92,9 @@ def _seconds(text: str) -> int:
 
 def main(argv: list[str]) -> int:
     """The exit status, of STATUSES."""
+    if {"-h", "--help"} & set(argv):  # also in front of the first FILE
+        parser().print_help()
+        return EXIT_DONE
     flags = parser().parse_args(argv)
     wanted = set(flags.logs.split(","))
     unknown = sorted(wanted - set(engine.LOGS))
@@ -125,12 +128,17 @@ class Run:
 
     def __init__(self, kernel: Kernel, logs: dict[str, FreshLog], quiet: bool) -> None:
         self._kernel, self._logs, self._quiet = kernel, logs, quiet
+        self._done = 0
+        """Bytes of the captures before the one that is read."""
         self._stopping = Stopping()
+        self._progress = Progress(sys.stderr, 0)
         self._writer = LogWriter(logs, patient=True, most=QUEUE_MOST, counting=False)
 
     def read(self, paths: list[Path]) -> int:
         """Every capture in turn, then what the kernel still holds; the exit status. Raises ConfigError, OSError."""
         status = EXIT_DONE
+        if not self._quiet:
+            self._progress = Progress(sys.stderr, _size(paths))
         self._writer.start()
         try:
             with self._stopping:
@@ -160,19 +168,21 @@ class Run:
         except Stopped:
             self._say_stopped(name, 0.0, after)
             return True
-        progress = Progress(sys.stderr, 0 if self._quiet else source.size)
+        progress = self._progress
+        label = f"{source.name}, {after} more to come" if after else source.name
         try:
             with file.ahead(self._kernel, source) as found, self._stopping.by(found.stop):
                 for written in walk(self._kernel, found):
                     self._put(written)
                     if not self._quiet:
-                        progress.show(source.name, source.done, self._kernel.counters["received"])
+                        progress.show(label, self._done + source.done, self._kernel.counters["received"])
         except DecodeError as error:
             progress.clear()
             _complain(f"{source.name}: {error}")
             return False
         finally:
             progress.clear()
+            self._done += source.size
             source.close()
         if self._stopping.signal:
             self._say_stopped(name, source.done / source.size if source.size else None, after)
@@ -196,6 +206,11 @@ class Run:
         for log in self._logs.values():
             if log.failure:
                 raise log.failure
+
+
+def _size(paths: list[Path]) -> int:
+    """Bytes of all of them as they are stored; 0 where nobody knows."""
+    return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else 0
 
 
 def _complain(text: str) -> None:

@@ -114,7 +114,7 @@ def test_interfaces_without_end_take_no_memory_without_end() -> None:
         host.interval()
         host.end(name)
     assert host.interval() == {"*": (0, 2 * GONE_MOST)}
-    held = (host.meter._gone, host.meter._begun)  # noqa: SLF001 - the bound itself
+    held = (host.meter._gone, host.meter._begun)
     assert max(map(len, held)) <= GONE_MOST + 2  # the rest together, and "*"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from netcrier.analyzerd import engine, reading
+from netcrier.analyzerd.progress import Progress
 from netcrier.errors import DecodeError
 
 from . import frames
@@ -83,6 +84,25 @@ def test_of_a_file_cut_short_what_is_whole_is_analysed(
     assert reading.main(["--read", str(path), "--log-dir", str(tmp_path)]) == 1
     assert len((tmp_path / "conn.log").read_text().splitlines()) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_progress_is_that_of_all_captures_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / name for name in ("a.pcap", "b.pcap")]
+    for path in paths:
+        path.write_bytes(frames.pcap([(TIME, FRAME)]))
+    sizes, shown = list[int](), list[tuple[str, int, int]]()
+    monkeypatch.setattr(Progress, "__init__", lambda _self, _out, total: sizes.append(total))
+    monkeypatch.setattr(Progress, "show", lambda _self, *what: shown.append(what))
+    monkeypatch.setattr(Progress, "clear", lambda _self: None)
+    assert reading.main(["--read", *map(str, paths), "--log-dir", str(tmp_path)]) == 0
+    size = paths[0].stat().st_size
+    assert sizes[-1] == 2 * size
+    assert [shown[0], shown[-1]] == [(f"{paths[0]}, 1 more to come", size, 1), (str(paths[1]), 2 * size, 2)]
+
+
+def test_help_is_there_in_front_of_the_first_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reading.main(["--read", "--help"]) == 0
+    assert "exit status: 0; 1 where" in capsys.readouterr().out
 
 
 def test_a_log_begins_empty_and_where_a_link_points(tmp_path: Path) -> None:

@@ -207,6 +207,12 @@ class FlowRow(Struct, frozen=True, kw_only=True):
     """Packets from the originator."""
     packets_received: int
     """Packets from the responder."""
+    rtt: float | None = None
+    """Seconds of TCP's handshake, from end to end."""
+    retransmits_sent: int | None = None
+    """Segments that the originator sent again; None: none."""
+    retransmits_received: int | None = None
+    """Segments that the responder sent again; None: none."""
 
 
 class Flows(Struct, frozen=True):

@@ -38,14 +38,19 @@ def uids(host: Host, *words: str) -> list[str]:
 
 def test_conversations_are_a_table(host: Host) -> None:
     conn_log(
-        host, flow(60, 12.41, service="smb", orig_bytes=1_200_000, resp_bytes=48_100_000), flow(30, None, proto="icmp")
-    )
+        host,
+        flow(
+            60, 12.41, service="smb", orig_bytes=1, orig_ip_bytes=1_200_000, resp_ip_bytes=48_100_000,
+            orig_rtt=0.0001, resp_rtt=0.0003, resp_retransmits=3,
+        ),
+        flow(30, None, proto="icmp"),
+    )  # fmt: skip
     ran = host.netctl("flows")
     assert ran.code == 0
     assert [line.replace(NONE, "-") for line in ran.out.splitlines()] == [
-        "START     DURATION  PROTO  FROM             TO            SERVICE  STATE  SENT    RECEIVED",
-        "07:59:00  12.4 s    tcp    10.0.7.11:51422  10.0.7.2:445  smb      SF     1.2 MB  48.1 MB",
-        "07:59:30  -         icmp   10.0.7.11        10.0.7.2      -        SF     -       -",
+        "START     DURATION  PROTO  FROM             TO            SERVICE  STATE  SENT    RECEIVED  RTT     RETRANS",
+        "07:59:00  12.4 s    tcp    10.0.7.11:51422  10.0.7.2:445  smb      SF     1.2 MB  48.1 MB   0.4 ms  0 / 3",
+        "07:59:30  -         icmp   10.0.7.11        10.0.7.2      -        SF     -       -         -       -",
     ]
 
 

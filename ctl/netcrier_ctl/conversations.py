@@ -5,7 +5,7 @@ Filters of one kind are alternatives, filters of different kinds must all hold; 
 
 from __future__ import annotations
 
-from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -66,6 +66,8 @@ class Filter(msgspec.Struct, frozen=True):
     kind: str
     test: Test
     negated: bool
+    text: str
+    """As it was written."""
 
 
 def meets(flow: Flow, filters: Iterable[Filter]) -> bool:
@@ -81,12 +83,18 @@ def meets(flow: Flow, filters: Iterable[Filter]) -> bool:
     return all(wanted.values())
 
 
+def only(filters: Iterable[Filter], kind: str) -> str | None:
+    """What every conversation that is meant must match of this kind, as it was written; None: there is no one such."""
+    texts = [one.text for one in filters if one.kind == kind and not one.negated]
+    return texts[0] if len(texts) == 1 else None
+
+
 def add_filters(parser: ArgumentParser) -> None:
     """The options; `filters` of what is parsed is a list of Filter."""
     parser.set_defaults(filters=[])
     group = parser.add_argument_group("which", "of one kind any, of different kinds all; --not turns the next one")
     for name, (kind, make, metavar, text) in _FILTERS.items():
-        group.add_argument(name, action=_Add, type=make, metavar=metavar, help=text, dest=f"filter_{kind}")
+        group.add_argument(name, action=_Add, const=make, metavar=metavar, help=text, dest=kind)
     group.add_argument("--not", action=_Not, nargs=0, help="the next filter must not hold", dest="negate")
 
 
@@ -99,9 +107,13 @@ class _Not(Action):
 
 class _Add(Action):
     def __call__(self, _parser: ArgumentParser, namespace: Namespace, values: Any, *_rest: Any) -> None:
-        assert callable(values)
+        make: Callable[[str], Test] = self.const
+        try:
+            test = make(values)
+        except ArgumentTypeError as error:
+            raise ArgumentError(self, str(error)) from None
         negated = bool(getattr(namespace, "negate", None))
-        namespace.filters = [*namespace.filters, Filter(self.dest, values, negated)]
+        namespace.filters = [*namespace.filters, Filter(self.dest, test, negated, values)]
         namespace.negate = None
 
 
@@ -131,12 +143,17 @@ def _to(text: str) -> Test:
     return lambda flow: inside(flow.resp)
 
 
-def _port(text: str) -> Test:
+def ports(text: str) -> tuple[int, int]:
+    """The first and the last of a range, as 8000-8999; of a port it alone. Raises ArgumentTypeError."""
     low, dash, high = text.partition("-")
     ends = (low, high or "65535") if dash else (low, low)
-    if not all(end.isdecimal() and int(end) <= 65535 for end in ends):
+    if not all(end.isdecimal() and int(end) <= 65535 for end in ends) or int(ends[0]) > int(ends[1]):
         raise ArgumentTypeError(f"{text!r} is not a port or a range of ports, as 443 or 8000-8999")
-    first, last = map(int, ends)
+    return int(ends[0]), int(ends[1])
+
+
+def _port(text: str) -> Test:
+    first, last = ports(text)
     return lambda flow: any(port is not None and first <= port <= last for port in (flow.orig_port, flow.resp_port))
 
 

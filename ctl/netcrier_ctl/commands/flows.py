@@ -15,7 +15,7 @@ from netcrier.control.paths import log_dir
 from netcrier.control.types.analyzer import FlowRow, FlowsRequest
 
 from netcrier_ctl.complaint import Failure, start_command
-from netcrier_ctl.conversations import Filter, Flow, add_filters, meets
+from netcrier_ctl.conversations import Filter, Flow, add_filters, meets, only, ports
 from netcrier_ctl.exit_codes import Exit
 from netcrier_ctl.log_files import backwards, epoch, open_log
 from netcrier_ctl.options import count
@@ -133,11 +133,21 @@ def _lines(session: Session, file: Path | None, oldest: float | None) -> Iterato
 
 def _live(session: Session, filters: Sequence[Filter], span: Span, most: int | None) -> list[tuple[Flow, bytes]]:
     with session.connect(session.unit("analyzerd")) as client:
-        answer = client.call(FLOWS, FlowsRequest(limit=LIVE))
+        answer = client.call(FLOWS, _request(filters))
     if answer.total > len(answer.rows):
         session.screen.note(f"the newest {len(answer.rows):,} of {answer.total:,} conversations are looked at")
     found = [(flow, msgspec.json.encode(row)) for row in answer.rows if (flow := _of(row)) and span.has(flow)]
     return [one for one in found if meets(one[0], filters)][:most][::-1]
+
+
+def _request(filters: Sequence[Filter]) -> FlowsRequest:
+    """As narrow as the analyzer can; what it gives is tested again here."""
+    low, high = ports(only(filters, "port") or "0-")
+    proto = (only(filters, "proto") or "").lower()
+    return FlowsRequest(
+        limit=LIVE, host=only(filters, "host"), orig=only(filters, "from"), resp=only(filters, "to"), port_low=low,
+        port_high=high, proto=proto if proto in ("tcp", "udp", "icmp") else None,
+    )  # fmt: skip
 
 
 def _of(row: FlowRow) -> Flow:

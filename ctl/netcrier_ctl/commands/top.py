@@ -22,8 +22,11 @@ from netcrier_ctl.units import size
 ROWS = 20
 """How many are shown unless --rows says otherwise."""
 
+ACTIVE = 10.0
+"""Seconds in which a conversation of a large table must have had a packet to be looked at."""
+
 LOOK = 10_000
-"""Conversations of a look: as many as the daemon gives, the newest."""
+"""Conversations of a look: as many as the daemon gives."""
 
 _CLEAR = "\x1b[H\x1b[J"
 
@@ -88,7 +91,8 @@ def run(session: Session, args: Namespace) -> Exit:
         while most is None or shown < most:
             session.sleep(args.every)
             after, now = _look(client), session.clock()
-            shares = ranked(before, after, max(now - at, 1e-3), KEYS[args.by])
+            seconds = max(now - at, 1e-3)
+            shares = ranked(before, after, seconds, KEYS[args.by], session.now() - seconds)
             before, at = after, now
             _show(session, args.by, shares[: args.rows], most != 1)
             shown += 1
@@ -98,12 +102,13 @@ def run(session: Session, args: Namespace) -> Exit:
 
 def ranked(
     before: Mapping[str, FlowRow], after: Mapping[str, FlowRow], seconds: float,
-    keys: Callable[[FlowRow], Iterable[tuple[str, bool]]],
+    keys: Callable[[FlowRow], Iterable[tuple[str, bool]]], since: float = 0.0,
 ) -> list[Share]:  # fmt: skip
-    """Shares, who has most bytes by the second first; `before` and `after` by uid."""
+    """Shares, who has most bytes by the second first; `before` and `after` by uid. What is not in `before` and is
+    older than `since` was not looked at then: how much of it is new is not known, and not guessed."""
     shares: dict[str, Share] = {}
     for uid, row in after.items():
-        old = before.get(uid)
+        old = before.get(uid) or (row if row.start < since else None)
         sent = row.sent - (old.sent if old else 0)
         received = row.received - (old.received if old else 0)
         packets = row.packets_sent + row.packets_received
@@ -122,7 +127,11 @@ def ranked(
 
 
 def _look(client: Client) -> dict[str, FlowRow]:
-    return {row.uid: row for row in client.call(FLOWS, FlowsRequest(limit=LOOK)).rows}
+    """All of a small table; of a large one the largest of those in which something goes on."""
+    answer = client.call(FLOWS, FlowsRequest(limit=LOOK))
+    if answer.total > len(answer.rows):
+        answer = client.call(FLOWS, FlowsRequest(limit=LOOK, active=ACTIVE, largest=True))
+    return {row.uid: row for row in answer.rows}
 
 
 def _show(session: Session, by: str, shares: list[Share], again: bool) -> None:

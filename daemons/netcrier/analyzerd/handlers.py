@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from netcrier.analyzerd.following import Following
+from netcrier.analyzerd.wanted import wanted
 from netcrier.control.types.analyzer import (
     AnalyzerStatus,
     Captured,
@@ -149,13 +151,14 @@ class Handlers:
     async def _flows(self, request: FlowsRequest, _caller: Caller) -> Flows:
         if not 1 <= request.limit <= MOST_FLOWS:
             raise UsageError(f"limit must be 1 to {MOST_FLOWS}")
+        which = wanted(request, time.time_ns())
         total, lines = 0, b""
         for worker in (worker for tap in self._app.taps.taps for worker in tap.workers):
             with worker.lock:
-                total += worker.kernel.counters["conversations"]
-                lines += worker.kernel.held(request.limit)
+                found, matching = worker.kernel.held(request.limit, **which)
+            total, lines = total + matching, lines + found
         rows = [_row(line) for line in _LINES.decode_lines(lines)] if lines else []
-        rows.sort(key=lambda row: row.start, reverse=True)
+        rows.sort(key=lambda row: row.sent + row.received if request.largest else row.start, reverse=True)
         return Flows(rows[: request.limit], total)
 
 

@@ -91,6 +91,11 @@ class Recent:
                 self.size -= len(self._blocks.popleft().data)
             self._changed.notify_all()
 
+    def interfaces(self) -> set[str]:
+        """Of which packets are kept."""
+        with self._changed:
+            return {block.interface for block in self._blocks}
+
     def begin(self, since: int | None) -> int:
         """The place of a new follower: from the first block with a packet after `since` (nanoseconds); None: now."""
         with self._changed:

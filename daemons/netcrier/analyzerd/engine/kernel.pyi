@@ -4,6 +4,9 @@ from collections.abc import Iterable
 
 from typing_extensions import Buffer
 
+Network = tuple[int, int, int, int]
+"""An address and its mask, each as two halves of 64 bits; IPv4 as ::ffff:a.b.c.d."""
+
 SOURCE_HASH: str
 CONVERSATION_SIZE: int
 ODDITIES: tuple[tuple[int, bytes, bytes, int], ...]
@@ -58,7 +61,18 @@ class Kernel:
     def deliveries(self) -> bytes: ...
     def answer(self, slot: int, serial: int, end: int, *, skip: int = 0, done: bool = False) -> None: ...
     def uid(self, serial: int) -> str: ...
-    def held(self, most: int) -> bytes: ...
+    def held(
+        self,
+        most: int,
+        *,
+        networks: tuple[Network, Network, Network] = ...,
+        port_low: int = 0,
+        port_high: int = 65535,
+        protocol: int = 0,
+        active: int = 0,
+        only6: bool = False,
+        largest: bool = False,
+    ) -> tuple[bytes, int]: ...
     def longest_run(self) -> int: ...
     @property
     def counters(self) -> dict[str, int]: ...

@@ -5,7 +5,7 @@
 A Kernel owns one flow table and is used by one thread at a time. A Scout goes ahead of it through a capture file, in
 another thread if there is one, and decodes what stands by itself. Both read packet bytes only through typed
 memoryviews with their bounds checked. The nouns are in the files it includes: decode, ip and transport (bytes to
-Packet), tunnel, gre and udp_tunnel, fragments, follow and table (conversations), tcp with window and storms, sequence, line, files, scout.
+Packet), tunnel, gre and udp_tunnel, fragments, follow and table (conversations), tcp with window and storms, sequence, line, choice, files, scout.
 Left out: application protocols, which read the streams that the table will hand out.
 """
 
@@ -48,6 +48,7 @@ cdef enum:
     BLOCK = 1024                    # bytes of a piece of held data
     BLOCKS_OF_STREAM = 256          # pieces that one conversation may hold
     INTERFACES = 256                # of one pcapng section
+    HELD_MOST = 65536               # conversations that are shown at a time
 
 ctypedef struct Datagram:
     int64_t begun
@@ -312,22 +313,40 @@ cdef class Kernel(Decoder):
         lines.written = 0
         return taken
 
-    def held(self, uint32_t most):
-        """Lines of up to `most` conversations that go on, as they are now; nothing is ended."""
+    def held(
+        self, uint32_t most, *, tuple networks=((0, 0, 0, 0),) * 3, int port_low=0, int port_high=65535, int protocol=0,
+        int64_t active=0, bint only6=False, bint largest=False,
+    ):
+        """Lines of up to `most` conversations that go on, as they are now; nothing is ended. And how many the table has
+        of them. The newest are given, or the `largest`.
+
+        `networks`: which either end, the originator and the responder is in, each as (address, mask) in halves.
+        IPv4 as ::ffff:a.b.c.d, which `only6` leaves out. `protocol` 0 is any. `active` is the time (nanoseconds) that their last packet is not older than.
+        """
         cdef Lines* lines = &self.logs[CONN_LOG]
         cdef size_t before = lines.written
-        cdef uint64_t count = lines.count
-        cdef uint32_t i, slot, n = 0
-        for i in range(WORTHS * BUCKETS):
-            slot = self.buckets[i]
-            while slot != NOWHERE and n < most:
-                write_line(self, slot, False)
-                n += 1
-                slot = self.slab[slot].next
+        cdef uint64_t written = lines.count
+        cdef uint32_t i, count, matching
+        cdef Wanted wanted
+        cdef Chosen* heap
+        if not 0 < most <= HELD_MOST or len(networks) != 3:
+            raise ValueError("most of 1 to 65536, three networks")
+        for i in range(3):
+            wanted.hi[i], wanted.lo[i], wanted.mask_hi[i], wanted.mask_lo[i] = networks[i]
+        wanted.port_low, wanted.port_high, wanted.protocol = port_low, port_high, protocol
+        wanted.active, wanted.only6, wanted.largest = active, only6, largest
+        heap = <Chosen*>malloc(most * sizeof(Chosen))
+        if heap == NULL:
+            raise MemoryError
+        with nogil:
+            matching = choose(self, &wanted, heap, most, &count)
+            for i in range(count):
+                write_line(self, heap[i].slot, False)
+        free(heap)
         taken = <bytes>lines.data[before : lines.written]
         lines.written = before
-        lines.count = count
-        return taken
+        lines.count = written
+        return taken, matching
 
     def longest_run(self):
         """Places of the index that are taken in a row, at most: what the worst look costs."""
@@ -372,4 +391,5 @@ include "sides.pxi"
 include "streams.pxi"
 include "text.pxi"
 include "odd.pxi"
+include "choice.pxi"
 include "line.pxi"

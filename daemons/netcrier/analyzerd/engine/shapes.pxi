@@ -378,3 +378,19 @@ ctypedef struct Cell:
     # One place of the open-addressed index.
     uint32_t tag            # the key's hash
     uint32_t slot           # in the slab, or NOWHERE
+
+ctypedef struct Wanted:
+    uint64_t[3] hi          # a network that either end, the originator, the responder is in
+    uint64_t[3] lo
+    uint64_t[3] mask_hi
+    uint64_t[3] mask_lo
+    int64_t active          # its last packet is not older
+    int port_low            # a port of either end
+    int port_high
+    int protocol            # 0: any; ICMP: of both versions
+    bint only6              # of IPv6: ::/0 is no network of IPv4's
+    bint largest            # those with most bytes, not the newest
+
+ctypedef struct Chosen:
+    int64_t rank            # its start, or its bytes
+    uint32_t slot

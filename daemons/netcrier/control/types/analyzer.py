@@ -171,7 +171,23 @@ class FlowsRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The parameters of `flows`."""
 
     limit: int = 100
-    """How many at most, 1 to 10000."""
+    """How many at most, 1 to 10000: the newest, or the largest."""
+    host: str | None = None
+    """An address, or a network as 10.0.7.0/24, that either end is in."""
+    orig: str | None = None
+    """One that the originator is in."""
+    resp: str | None = None
+    """One that the responder is in."""
+    port_low: int = 0
+    """A port of either end is not below."""
+    port_high: int = 65_535
+    """Nor above."""
+    proto: str | None = None
+    """`tcp`, `udp` or `icmp`."""
+    active: float | None = None
+    """Seconds: those that had a packet since so long ago."""
+    largest: bool = False
+    """Whether those with most bytes are given, not the newest."""
 
 
 class FlowRow(Struct, frozen=True, kw_only=True):
@@ -219,6 +235,6 @@ class Flows(Struct, frozen=True):
     """The result of `flows`."""
 
     rows: list[FlowRow]
-    """Newest first."""
+    """Newest first, or largest first."""
     total: int
-    """Conversations in the tables, listed or not."""
+    """Conversations in the tables that are asked for, listed or not."""

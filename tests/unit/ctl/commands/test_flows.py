@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 import zstandard
-from netcrier.control.types.analyzer import FlowRow, Flows
+from netcrier.control.types.analyzer import FlowRow, Flows, FlowsRequest
 from netcrier.runtime.archive import rotated_name
+from netcrier_ctl.commands import flows
 from netcrier_ctl.units import NONE
 
 from tests.scripted_host import NOW, Host
@@ -156,6 +158,23 @@ def test_a_rotated_log_that_is_damaged_is_named(host: Host) -> None:
     ran = host.netctl("flows")
     assert ran.code == 1
     assert ".zst" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "request_"),
+    [
+        ("", FlowsRequest(limit=10_000)),
+        ("--host 10.0.7.0/24 --proto TCP", FlowsRequest(limit=10_000, host="10.0.7.0/24", proto="tcp")),
+        ("--from 10.0.7.1 --to fd00::1", FlowsRequest(limit=10_000, orig="10.0.7.1", resp="fd00::1")),
+        ("--port 8000-8999", FlowsRequest(limit=10_000, port_low=8000, port_high=8999)),
+        ("--port 1 --port 2 --host 10.0.0.1 --host 10.0.0.2", FlowsRequest(limit=10_000)),
+        ("--not --port 443 --not --host 10.0.0.1", FlowsRequest(limit=10_000)),
+    ],
+)
+def test_of_the_live_table_the_analyzer_gives_what_can_be_meant(words: str, request_: FlowsRequest) -> None:
+    args = ArgumentParser()
+    flows.add(args)
+    assert flows._request(args.parse_args(words.split()).filters) == request_
 
 
 def test_the_live_table_takes_the_same_filters(host: Host) -> None:

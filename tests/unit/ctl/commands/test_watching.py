@@ -67,6 +67,22 @@ def test_top_ranks_by_what_came_between_two_looks() -> None:
     assert [share.conversations for share in ranked(before, after, 2.0, KEYS["proto"])] == [3]
 
 
+def test_top_guesses_no_rate_of_what_it_had_not_looked_at() -> None:
+    after = {"old": conversation("old", 1000, 0), "new": conversation("new", 10, 0, port=80)}
+    after["new"] = replace(after["new"], start=NOW + 2)
+    shares = ranked({}, after, 1.0, KEYS["port"], NOW + 1)
+    assert [(share.name, share.sent_per_s, share.sent) for share in shares] == [
+        ("tcp/80", 10, 10),
+        ("tcp/443", 0, 1000),
+    ]
+
+
+def test_of_a_large_table_top_looks_at_the_largest_that_are_active(host: Host) -> None:
+    host.answers("analyzerd", flows=Flows([conversation("a", 10, 20)], 50_000))
+    assert host.netctl("top", "--by", "proto").code == 0
+    assert [(one.largest, one.active) for one in host.asked("flows")] == [(False, None), (True, 10.0)] * 2
+
+
 def test_top_is_one_table_where_there_is_no_terminal(host: Host) -> None:
     host.answers("analyzerd", flows=Flows([conversation("a", 10, 20)], 1))
     ran = host.netctl("top", "--by", "proto")

@@ -9,7 +9,7 @@ from netcrier.ids import GroupId, MessageId
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
 from netcrier.wire.block import Block, block_digest, encode_block, fragment_hash
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
-from netcrier.wire.envelope import AgreementKey, SealKey, Signer, chained, digest, master_id, node_id
+from netcrier.wire.envelope import AgreementKey, SealKey, Signer, Verifier, chained, digest, master_id, node_id
 from netcrier.wire.fetch import Fetch, Lack, encode_fetch
 from netcrier.wire.fragment import Fragment, encode_fragment
 from netcrier.wire.handshake import Answerer, Asker, KnownAnswerer, KnownAsker
@@ -45,6 +45,9 @@ MASTER_KEY: Final = AgreementKey(bytes([2]) * 32)
 NODE_KEY: Final = AgreementKey(bytes([3]) * 32)
 GROUP_SECRET: Final = bytes([4]) * 32
 SEAL: Final = SealKey(GROUP_SECRET)
+KEYS: Final = {EPOCH: SEAL}
+VERIFIER: Final = Verifier(SIGNER.public)
+SHARED: Final = NODE_KEY.agree(MASTER_KEY.public)
 TOKEN_ID: Final = bytes(range(16, 24))
 TOKEN_SECRET: Final = bytes([7]) * 32
 NODE: Final = node_id(NODE_KEY.public)
@@ -206,7 +209,7 @@ def welcome() -> bytes:
 def upward_key(kind: Kind) -> SealKey:
     """The node's key for a kind."""
     boots = (HEAD.term, HEAD.boot, NODE_BOOT)
-    return up_key(NODE_KEY.agree(MASTER_KEY.public), kind, GROUP, HEAD.master, boots, NODE)
+    return up_key(SHARED, kind, GROUP, HEAD.master, boots, NODE)
 
 
 def report() -> bytes:
@@ -242,7 +245,7 @@ def renew() -> bytes:
 
 def rekey() -> bytes:
     """The answer to `renew`."""
-    clear, shared = renew()[:UP_SIZE], MASTER_KEY.agree(NODE_KEY.public)
+    clear, shared = renew()[:UP_SIZE], SHARED
     exchange = KnownAnswerer(clear, MASTER_KEY, NODE_KEY.public, shared, member()[1].question)
     payload = encode_rekey(REKEY, exchange.transcript, SIGNER)
     return single_front(Kind.REKEY, GROUP, NODE) + exchange.answer(AgreementKey(bytes([10]) * 32), payload)
@@ -301,3 +304,8 @@ BUILDERS: Final = {
     Kind.ANSWER: answer,
     Kind.TALLY: tally,
 }
+
+
+def answered(data: bytes) -> bytes:
+    """The payload of a hello's handshake."""
+    return Answerer(data[:FRONT_SIZE], MASTER_KEY, data[FRONT_SIZE:]).payload

@@ -27,7 +27,8 @@ from netcrier.wire.limits import HELD_MAX, REPAIRS_MAX
 from netcrier.wire.message import Message, encode_message
 from netcrier.wire.signed import Head
 
-from tests.network import MASTER, Network, Node
+from tests.network import MASTER, Network
+from tests.network_node import Node
 
 MASTER_PLACE: Final = -1
 

@@ -1,6 +1,7 @@
 """An in-memory network: one master's machine and many nodes' machines, invented time, loss from a seed.
 
-Every step that a shell makes durable is made at once here; `Network.crash_*` rebuilds a machine from what was kept.
+Every step that a shell makes durable is made at once here; `Network.start_master` and `Node.start` make a machine anew
+from what was kept.
 """
 
 from __future__ import annotations
@@ -13,22 +14,16 @@ from msgspec.structs import replace
 from netcrier.core.delivery import Delivery, Receipt
 from netcrier.core.events import (
     Address,
-    Asked,
     Audience,
-    CatchUpWanted,
     Completed,
     Datagram,
-    Enrolled,
     Enrolling,
     KeysDue,
-    LeftTold,
     MasterEvent,
     NodeChanged,
     NodeRow,
-    Pin,
     ReceiptsIn,
     Received,
-    Settled,
     Waiting,
 )
 from netcrier.core.master.composer import Composed
@@ -37,18 +32,16 @@ from netcrier.core.master.keyring import GroupKeys, Keyring
 from netcrier.core.master.outbox import OutLane
 from netcrier.core.master.speaker import Speaker
 from netcrier.core.master.voice import Identity
-from netcrier.core.node.batch import Arrival, Lane, Passed
-from netcrier.core.node.greeting import Self
-from netcrier.core.node.hearing import Membership
-from netcrier.core.node.kept import Kept
-from netcrier.core.node.listener import Listener
-from netcrier.core.outcomes import Untold
 from netcrier.core.parity import Parity
 from netcrier.core.questions import Over, Reply
 from netcrier.ids import LANES, GroupId, MessageId
 from netcrier.wire.catch_up import Frames
 from netcrier.wire.envelope import AgreementKey, Signer
+from netcrier.wire.header import read_front
+from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import KEY_DATAGRAMS_MAX
+
+from tests.network_node import Node
 
 MASTER: Address = ("10.0.0.1", 12346)
 GROUP = GroupId(b"groupgrp")
@@ -67,70 +60,6 @@ class Shelf:
 
     def body(self, identity: MessageId) -> bytes | None:
         return self.bodies.get(identity)
-
-
-class Node:
-    """A listener with its disk: journal, log, pin."""
-
-    def __init__(self, number: int, chance: random.Random, parity: Parity | None = None) -> None:
-        self.parity = parity
-        self.address: Address = (f"10.0.{number // 250 + 1}.{number % 250 + 1}", 12345)
-        self.key = AgreementKey(chance.randbytes(32))
-        self.number, self.boot, self.chance = number, 0, chance
-        self.pin: Pin | None = None
-        self.membership = Membership()
-        self.lanes: tuple[Lane, ...] = ()
-        self.tags: tuple[tuple[str, str], ...] = ()
-        self.passed: list[Passed] = []
-        self.untold: dict[Untold, None] = {}
-        self.journal: dict[MessageId, Arrival] = {}
-        self.log: list[MessageId] = []
-        self.log_full = False
-        self.left: dict[tuple[int, int], Lane] = {}
-        self.wanted: list[CatchUpWanted] = []
-        self.asked: list[Asked] = []
-        self.start()
-
-    def start(self) -> None:
-        """Start, or start again from what is on the disk."""
-        self.boot += 1
-        me = Self(self.key, self.boot, bytes(16), f"node{self.number}", self.tags)
-        left = tuple(self.left.values())
-        kept = Kept(self.membership, self.lanes, tuple(self.untold), not self.log_full, left)
-        self.listener = Listener(me, self.pin, kept, self.chance.random, self.chance.randbytes, self.parity)
-
-    def settle(self, now: float) -> None:
-        """Do what the shell does: keep what events say, commit the batch, write the log."""
-        while (event := self.listener.next_event()) is not None:
-            if isinstance(event, CatchUpWanted):
-                self.wanted.append(event)
-            if isinstance(event, Asked):
-                self.asked.append(event)
-            if isinstance(event, Settled):
-                for one in event.outcomes:
-                    del self.untold[one]
-            if isinstance(event, LeftTold):
-                self.left.pop((event.term, event.lane), None)
-            self.pin, self.membership = self.listener.pin, self.listener.membership
-            self.lanes = self.listener.inbox.lanes
-        while (batch := self.listener.take_batch()) is not None:
-            for arrival in batch.arrivals:
-                assert arrival.message.id not in self.journal
-                self.journal[arrival.message.id] = arrival
-            self.log += [step for step in batch.released if isinstance(step, MessageId)]
-            self.passed += [step for step in batch.released if isinstance(step, Passed)]
-            self.untold |= dict.fromkeys(batch.untold)
-            self.listener.committed(batch, now)
-            self.lanes = self.listener.inbox.lanes
-            if self.log_full:
-                self.left |= {(lane.term, lane.lane): lane for lane in batch.left}
-            else:
-                self.write_log(now)
-
-    def write_log(self, now: float) -> None:
-        """The log has all that the journal has."""
-        for lane in (*self.listener.left, *self.listener.inbox.lanes):
-            self.listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
 
 
 class Network:
@@ -345,4 +274,19 @@ class Network:
                         self.take_keys(keys)
 
 
-__all__ = ["EPOCH_US", "GROUP", "MASTER", "Enrolled", "Network", "Node"]
+def enrolled(nodes: int, seed: int, loss: float = 0.0) -> Network:
+    """A network whose nodes take part."""
+    net = Network(nodes, seed, loss)
+    net.run(30, until=lambda: len(net.master.roster) == nodes and all(n.listener.enrolled for n in net.nodes))
+    assert all(node.listener.enrolled for node in net.nodes), f"seed {seed}"
+    return net
+
+
+def no_messages(data: bytes, up: bool) -> bool:
+    """Loses every MESSAGE."""
+    return not up and read_front(data).kind is Kind.MESSAGE
+
+
+def nothing(data: bytes, up: bool) -> bool:
+    """Loses nothing."""
+    return False

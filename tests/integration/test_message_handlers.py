@@ -10,18 +10,14 @@ from netcrier.control.types.node import JoinRequest, NodeStatus
 from netcrier.control.types.trust import TokenRequest
 from netcrier.wire.handled import Code
 
+from tests import handlers
 from tests.site import Daemon, Site, eventually, site
 
 TRUSTED = {"NETCRIER_HANDLERS_FIRST_USE": "true"}
 
 
 def handler(node: Daemon, name: str, script: str, mode: int = 0o755) -> None:
-    place = node.place / "config" / "handlers.d"
-    place.mkdir(parents=True, exist_ok=True)
-    place.chmod(0o755)
-    path = place / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(mode)
+    handlers.handler(node.place / "config" / "handlers.d", script, name, mode)
 
 
 def status(node: Daemon) -> NodeStatus:

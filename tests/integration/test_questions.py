@@ -13,6 +13,7 @@ from netcrier.control.types.question import AnswerRow, PingRequest, QueryRequest
 from netcrier.control.types.trust import TokenRequest
 from netcrier_ctl.lab import Lab
 
+from tests import handlers
 from tests.site import Site, eventually
 
 
@@ -28,12 +29,7 @@ def site(place: Path, *names: str, **environ: str) -> Iterator[Site]:
 
 
 def handler(here: Site, host: str, name: str, script: str) -> None:
-    place = here.nodes[host].place / "config" / "handlers.d"
-    place.mkdir(parents=True, exist_ok=True)
-    place.chmod(0o755)
-    path = place / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
+    handlers.handler(here.nodes[host].place / "config" / "handlers.d", script, name)
 
 
 def asked(here: Site, request: PingRequest | QueryRequest) -> dict[str, AnswerRow]:

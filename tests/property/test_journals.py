@@ -26,7 +26,8 @@ from netcrier.noded.sound_journal import open_sound
 from netcrier.runtime.logs import JsonLog
 from netcrier.wire.envelope import master_id
 
-from tests.network import Network, Node
+from tests.network import Network
+from tests.network_node import Node
 
 NODES = 4
 

@@ -12,7 +12,8 @@ from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import OUTCOMES_MAX, SKIPS_PER_REQUEST
 from netcrier.wire.report import Told
 
-from tests.network import Network, Node
+from tests.network import Network
+from tests.network_node import Node
 
 
 def nothing(_data: bytes, _up: bool) -> bool:

@@ -16,7 +16,8 @@ from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import HELLO_SIZE, STRANGERS_PER_SECOND
 from netcrier.wire.solicit import Solicit, encode_solicit
 
-from tests.network import Network, Node
+from tests.network import Network
+from tests.network_node import Node
 
 
 def enrolled(nodes: int, seed: int, loss: float = 0.0, key_limit: int | None = None) -> Network:

@@ -10,16 +10,7 @@ import pytest
 from netcrier.noded.handler_files import HandlerFiles, named
 from netcrier.wire.handled import Code
 
-ROOT = pytest.mark.skipif(os.getuid() != 0, reason="handlers belong to root: needs root")
-
-
-def handler(place: Path, script: str, name: str = "probe", mode: int = 0o755) -> Path:
-    place.mkdir(exist_ok=True)
-    place.chmod(0o755)
-    path = place / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(mode)
-    return path
+from tests.handlers import ROOT, handler
 
 
 @ROOT

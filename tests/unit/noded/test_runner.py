@@ -15,18 +15,10 @@ import pytest
 from netcrier.noded.runner import OUTPUT_MAX, SECONDS_MAX, Ran, Run, run
 from netcrier.wire.handled import Code
 
+from tests.handlers import ROOT, handler
+
 LIBRARY = 3 << 31
 """Signals 32 and 33 are the C library's: a run may inherit them ignored, and no program may change that (signal(7))."""
-ROOT = pytest.mark.skipif(os.getuid() != 0, reason="handlers belong to root: needs root")
-
-
-def handler(place: Path, script: str, name: str = "probe", mode: int = 0o755) -> Path:
-    place.mkdir(exist_ok=True)
-    place.chmod(0o755)
-    path = place / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(mode)
-    return path
 
 
 def ran(place: Path, body: bytes = b"", seconds: float = 10.0, output: int = 1000, **facts: str) -> Ran:

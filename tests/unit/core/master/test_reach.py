@@ -10,8 +10,7 @@ from netcrier.ids import NodeId
 from netcrier.wire.limits import SINGLES_MAX
 from netcrier.wire.report import Report
 
-from tests.network import Network
-from tests.unit.core.test_exchange import enrolled
+from tests.network import Network, enrolled
 
 
 def singles(net: Network) -> tuple[Address, ...]:

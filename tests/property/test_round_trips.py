@@ -1,16 +1,12 @@
-"""Any bytes give a value or DecodeError; what is changed or cut never verifies; what is encoded comes back."""
+"""What is encoded comes back, of every kind and for any values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
-import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from netcrier.errors import DecodeError, UsageError
 from netcrier.ids import MessageId
 from netcrier.wire.beacon import (
     Beacon,
@@ -22,25 +18,19 @@ from netcrier.wire.beacon import (
     verify_beacon,
 )
 from netcrier.wire.block import Block, decode_block, encode_block
-from netcrier.wire.catch_up import decode_catch_up, encode_catch_up
-from netcrier.wire.envelope import DIGEST_SIZE, KEY_SIZE, AgreementKey, Digest, Verifier
+from netcrier.wire.envelope import DIGEST_SIZE, KEY_SIZE, AgreementKey, Digest
 from netcrier.wire.fetch import Fetch, Lack, decode_fetch, encode_fetch
-from netcrier.wire.fragment import Fragment, decode_fragment, decode_parity, encode_fragment
+from netcrier.wire.fragment import Fragment, decode_fragment, encode_fragment
 from netcrier.wire.handshake import Answerer, Asker, KnownAnswerer, KnownAsker
 from netcrier.wire.header import (
-    FRONT_SIZE,
     UP_SIZE,
     UpHeader,
     front,
     open_down,
-    read_front,
-    read_single,
     read_up,
     seal_down,
     seal_up,
-    single_front,
     up_front,
-    up_key,
 )
 from netcrier.wire.heard import Entry, Heard, decode_heard, encode_heard
 from netcrier.wire.hello import (
@@ -51,8 +41,6 @@ from netcrier.wire.hello import (
     decode_welcome,
     encode_hello,
     encode_welcome,
-    read_welcome_front,
-    welcome_front,
 )
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import (
@@ -69,7 +57,6 @@ from netcrier.wire.limits import (
     SKIP_MAX,
 )
 from netcrier.wire.message import Message, decode_message, encode_message
-from netcrier.wire.question import decode_answer, decode_question, encode_answer
 from netcrier.wire.rekey import Rekey, Renew, decode_rekey, decode_renew, encode_rekey, encode_renew
 from netcrier.wire.report import (
     LaneReport,
@@ -85,259 +72,12 @@ from netcrier.wire.report import (
 from netcrier.wire.signed import Head, signed, verify
 from netcrier.wire.skip import ANY_NODE, Cause, Skip, decode_skip, encode_skip
 from netcrier.wire.solicit import Solicit, bitmaps, decode_solicit, encode_solicit
-from netcrier.wire.tally import open_tally, read_teller
 from netcrier.wire.token import Token, decode_token, encode_token
 from netcrier.wire.turn import Stand, Turn, decode_turn, encode_turn
 
 from tests import datagrams
 
 EXAMPLES: Final = 150
-VERIFIER: Final = Verifier(datagrams.SIGNER.public)
-KEYS: Final = {datagrams.EPOCH: datagrams.SEAL}
-SHARED: Final = datagrams.NODE_KEY.agree(datagrams.MASTER_KEY.public)
-
-
-def answered(data: bytes) -> bytes:
-    """The payload of a hello's handshake."""
-    return Answerer(data[:FRONT_SIZE], datagrams.MASTER_KEY, data[FRONT_SIZE:]).payload
-
-
-def read_answer(data: bytes) -> bytes:
-    """The payload of a welcome's handshake."""
-    return datagrams.asker()[0].read_answer(data)
-
-
-def read_key(data: bytes) -> bytes:
-    """The payload of a group key's exchange."""
-    return datagrams.member()[0].read_answer(data)
-
-
-def asked_for_key(data: bytes) -> bytes:
-    """What the master reads of a question for a group key."""
-    return KnownAnswerer(b"", datagrams.MASTER_KEY, datagrams.NODE_KEY.public, SHARED, data).payload
-
-
-DECODERS: Final[list[Callable[[bytes], object]]] = [
-    read_front,
-    read_up,
-    decode_beacon,
-    lambda data: open_marks(data, KEYS),
-    lambda data: open_down(data, KEYS),
-    decode_message,
-    decode_block,
-    decode_fragment,
-    decode_parity,
-    decode_fetch,
-    decode_solicit,
-    decode_skip,
-    decode_heard,
-    decode_turn,
-    decode_report,
-    decode_request,
-    decode_catch_up,
-    decode_renew,
-    decode_question,
-    decode_answer,
-    decode_hello,
-    read_welcome_front,
-    read_single,
-    read_key,
-    asked_for_key,
-    answered,
-    read_answer,
-]
-PLAINTEXTS: Final = [
-    datagrams.message_plaintext(),
-    datagrams.solicit_plaintext(),
-    datagrams.skip_plaintext(),
-    datagrams.heard_plaintext(),
-    datagrams.turn_plaintext(),
-    encode_report(datagrams.OUTCOMES),
-    encode_report(datagrams.REPORT),
-    encode_request(datagrams.REQUEST),
-    encode_catch_up(datagrams.CATCH_UP),
-    encode_block(datagrams.BLOCK),
-    encode_fragment(datagrams.FRAGMENT),
-    encode_fetch(datagrams.FETCH),
-    encode_renew(datagrams.member()[1]),
-    datagrams.question_plaintext(),
-    encode_answer(datagrams.ANSWER),
-    encode_hello(datagrams.HELLO),
-    *(build() for build in datagrams.BUILDERS.values()),
-]
-
-
-def arbitrary() -> st.SearchStrategy[bytes]:
-    """Bytes from nowhere, bytes behind a good front, and good content with a stretch of other bytes in it."""
-    fronts = st.sampled_from([front(kind, datagrams.GROUP) for kind in Kind])
-    noise = st.binary(max_size=1300)
-    behind = st.builds(bytes.__add__, fronts, noise)
-    spliced = st.builds(
-        lambda good, at, part: good[:at] + part + good[at + len(part) :],
-        st.sampled_from(PLAINTEXTS), st.integers(0, 640), st.binary(max_size=24),
-    )  # fmt: skip
-    return noise | behind | spliced
-
-
-def outcome(decode: Callable[[bytes], object], data: bytes) -> None:
-    """A value or DecodeError; any other exception fails the test."""
-    with suppress(DecodeError):
-        decode(data)
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(arbitrary())
-@example(b"")
-@example(b"NC\x01\x01")
-def test_any_bytes_give_a_value_or_a_decode_error(data: bytes) -> None:
-    for decode in DECODERS:
-        outcome(decode, data)
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.binary(max_size=300))
-def test_a_signed_welcome_of_any_content_gives_a_value_or_a_decode_error(content: bytes) -> None:
-    signature = datagrams.SIGNER.sign(b"netcrier 1 welcome\0", b"transcript" + content)
-    outcome(lambda payload: decode_welcome(payload, b"transcript", VERIFIER), signature + content)
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.text(max_size=600) | st.text("ABCxyz019-_=", max_size=600).map("netcrier1.".__add__))
-def test_any_text_is_a_token_or_a_usage_error(text: str) -> None:
-    with suppress(UsageError):
-        decode_token(text)
-
-
-# What is changed or cut
-
-
-def accept_beacon(data: bytes) -> None:
-    read_front(data)
-    decode_beacon(data)
-    verify_beacon(data, VERIFIER)
-
-
-def accept_down(data: bytes) -> None:
-    kind = read_front(data).kind
-    verify(kind, datagrams.GROUP, open_down(data, KEYS), VERIFIER)
-
-
-def accept_piece(data: bytes) -> None:
-    kind = read_front(data).kind
-    PIECE_DECODERS[kind](open_down(data, KEYS))
-
-
-def accept_hello(data: bytes) -> None:
-    read_front(data)
-    decode_hello(answered(data))
-
-
-def accept_welcome(data: bytes) -> None:
-    if not data.startswith(welcome_front(datagrams.GROUP, datagrams.NODE)):
-        raise DecodeError("not for this node")
-    exchange = datagrams.asker()[0]
-    decode_welcome(exchange.read_answer(read_welcome_front(data)[1]), exchange.transcript, VERIFIER)
-
-
-def accept_rekey(data: bytes) -> None:
-    _node, answer = read_single(data)
-    if not data.startswith(single_front(Kind.REKEY, datagrams.GROUP, datagrams.NODE)):
-        raise DecodeError("not for this node")
-    exchange = datagrams.member()[0]
-    decode_rekey(exchange.read_answer(answer), exchange.transcript, VERIFIER)
-
-
-def accept_up(data: bytes) -> None:
-    header = read_up(data)
-    boots = (datagrams.HEAD.term, datagrams.HEAD.boot, header.boot)
-    up_key(SHARED, header.kind, header.group, datagrams.HEAD.master, boots, header.node).open(data, UP_SIZE)
-
-
-def accept_tally(data: bytes) -> None:
-    read_front(data)
-    node, boot, public = read_teller(data)
-    shared = datagrams.MASTER_KEY.agree(public)
-    boots = (datagrams.HEAD.term, datagrams.HEAD.boot, boot)
-    open_tally(data, up_key(shared, Kind.TALLY, datagrams.GROUP, datagrams.HEAD.master, boots, node))
-
-
-PIECE_DECODERS: Final[dict[Kind, Callable[[bytes], object]]] = {
-    Kind.BLOCK: decode_block,
-    Kind.FRAGMENT: decode_fragment,
-    Kind.PARITY: decode_parity,
-}
-ACCEPT: Final[dict[Kind, Callable[[bytes], None]]] = {
-    Kind.BEACON: accept_beacon,
-    Kind.MESSAGE: accept_down,
-    Kind.SOLICIT: accept_down,
-    Kind.BLOCK: accept_piece,
-    Kind.FRAGMENT: accept_piece,
-    Kind.PARITY: accept_piece,
-    Kind.SKIP: accept_down,
-    Kind.HEARD: accept_down,
-    Kind.TURN: accept_down,
-    Kind.WELCOME: accept_welcome,
-    Kind.HELLO: accept_hello,
-    Kind.REPORT: accept_up,
-    Kind.REQUEST: accept_up,
-    Kind.FETCH: accept_up,
-    Kind.RENEW: accept_up,
-    Kind.REKEY: accept_rekey,
-    Kind.CATCH_UP: accept_up,
-    Kind.QUESTION: accept_down,
-    Kind.ANSWER: accept_up,
-    Kind.TALLY: accept_tally,
-}
-
-
-def test_every_kind_of_this_version_is_put_to_the_test() -> None:
-    assert set(ACCEPT) == set(Kind)
-
-
-@pytest.mark.parametrize("kind", ACCEPT)
-def test_the_unchanged_datagram_is_accepted(kind: Kind) -> None:
-    ACCEPT[kind](datagrams.BUILDERS[kind]())
-
-
-@pytest.mark.parametrize("kind", ACCEPT)
-def test_a_changed_bit_in_any_byte_is_refused(kind: Kind) -> None:
-    good = datagrams.BUILDERS[kind]()
-    for at in range(len(good)):
-        data = bytearray(good)
-        data[at] ^= 1 << at % 8
-        with pytest.raises(DecodeError):
-            ACCEPT[kind](bytes(data))
-
-
-@pytest.mark.parametrize("kind", ACCEPT)
-def test_a_datagram_cut_anywhere_or_longer_is_refused(kind: Kind) -> None:
-    good = datagrams.BUILDERS[kind]()
-    for data in [*(good[:size] for size in range(len(good))), good + b"\0"]:
-        with pytest.raises(DecodeError):
-            ACCEPT[kind](data)
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.sampled_from(list(ACCEPT)), st.integers(0, 700), st.binary(min_size=1, max_size=40), st.booleans())
-def test_a_stretch_of_other_bytes_is_refused(kind: Kind, at: int, part: bytes, insert: bool) -> None:
-    good = datagrams.BUILDERS[kind]()
-    at %= len(good)
-    data = good[:at] + part + good[at if insert else at + len(part) :]
-    if data != good:
-        with pytest.raises(DecodeError):
-            ACCEPT[kind](data)
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.integers(0, 400), st.text(max_size=3), st.integers(0, 3))
-def test_a_mistyped_token_is_refused_or_means_the_same(at: int, part: str, lost: int) -> None:
-    text = datagrams.token()
-    at %= len(text)
-    with suppress(UsageError):
-        assert decode_token(text[:at] + part + text[at + lost :]) == datagrams.TOKEN
-
-
-# What is encoded
 
 
 def uints(size: int) -> st.SearchStrategy[int]:
@@ -361,32 +101,47 @@ def tuples_of(most: int, *parts: st.SearchStrategy[object]) -> st.SearchStrategy
 
 
 DIGESTS: Final = fixed(DIGEST_SIZE).map(Digest)
+
 HEADS: Final = st.builds(Head, fixed(16), uints(4), uints(4), uints(8))
+
 SPANS: Final = st.lists(st.builds(LaneSpan, uints(1), uints(8), uints(8)), max_size=LANES_MAX).map(tuple)
+
 MARKS: Final = st.builds(Marks, SPANS, uints(4), uints(4), uints(8), names(), uints(4), uints(4))
+
 ADDRESSES: Final = st.lists(st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map(str), max_size=ADDRESSES_MAX)
+
 BEACONS: Final = st.builds(
     Beacon, fixed(8), uints(4), fixed(KEY_SIZE), fixed(KEY_SIZE), uints(4), uints(4), uints(8), st.booleans(),
     uints(2), ADDRESSES.map(tuple),
 )  # fmt: skip
+
 MESSAGES: Final = st.builds(
     Message, HEADS, st.integers(0, 1), st.integers(1, 2**64 - 1), uints(4), uints(8), st.binary(max_size=BODY_MAX),
     uints(8), names(),
 )  # fmt: skip
+
 SOLICITS: Final = st.builds(Solicit, HEADS, uints(1), uints(8), uints(4), uints(4), st.binary(max_size=512))
+
 EXTRAS: Final = tuples_of(EXTRAS_MAX, uints(8), DIGESTS)
+
 LANE_REPORTS: Final = st.builds(LaneReport, uints(1), uints(4), uints(8), uints(8), DIGESTS, EXTRAS)
+
 REPORTS: Final = st.builds(
     Report, uints(8), st.lists(LANE_REPORTS, max_size=LANES_MAX).map(tuple), uints(8), uints(4), uints(4),
     st.lists(st.builds(Outcome, uints(1), uints(8), st.sampled_from(Told), uints(2)), max_size=OUTCOMES_MAX).map(tuple),
 )  # fmt: skip
+
 SKIPS: Final = st.builds(
     Skip, HEADS, st.integers(0, 1), st.integers(1, 2**64 - 1), st.integers(1, SKIP_MAX), st.sampled_from(Cause),
     uints(4) | st.just(ANY_NODE), DIGESTS,
 )  # fmt: skip
+
 ENTRIES: Final = st.builds(Entry, uints(4), uints(4), uints(8))
+
 HEARDS: Final = st.builds(Heard, HEADS, st.lists(ENTRIES, max_size=HEARD_MAX).map(tuple))
+
 STANDS: Final = st.lists(st.builds(Stand, uints(4), uints(4), uints(8)), max_size=HEARD_MAX).map(tuple)
+
 TURNS: Final = st.builds(
     lambda head, lane, terms, numbers, stands: Turn(
         replace(head, term=terms[2]), lane, terms[0], numbers[0], numbers[1], terms[1], stands
@@ -395,32 +150,46 @@ TURNS: Final = st.builds(
     st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(0, 9)).map(lambda by: (by[0], by[0] + by[1], sum(by))),
     st.tuples(uints(8), uints(8)).map(lambda both: sorted(both)), STANDS,
 )  # fmt: skip
+
 RANGES: Final = tuples_of(RANGES_MAX, uints(8), st.integers(0, 5))
+
 REQUESTS: Final = st.builds(Request, uints(8), uints(4), uints(1), RANGES)
+
 IDS: Final = st.builds(MessageId, uints(4), st.integers(0, 1), uints(8))
+
 HASHES: Final = st.lists(DIGESTS, min_size=1, max_size=FRAGMENTS_MAX).map(tuple)
+
 BLOCKS: Final = st.builds(Block, IDS, st.integers(0, BLOCKS_MAX - 1), HASHES)
+
 FRAGMENTS: Final = st.builds(
     Fragment, IDS, st.integers(0, BLOCKS_MAX - 1), st.integers(0, FRAGMENTS_MAX - 1),
     st.binary(min_size=1, max_size=FRAGMENT_SIZE),
 )  # fmt: skip
+
 LACKS: Final = st.builds(
     lambda block, header, bitmap, part: Lack(block, header, int(bitmap.bit_count() * part), bitmap),
     st.integers(0, BLOCKS_MAX - 1), st.booleans(), uints(4), st.floats(0, 1),
 )  # fmt: skip
+
 FETCHES: Final = st.builds(
     Fetch, uints(8), IDS, st.booleans(), st.lists(LACKS, unique_by=lambda lack: lack.block).map(tuple)
 )
+
 HELLOS: Final = st.builds(
     Hello, uints(4), fixed(16), names(), tuples_of(3, names(), names()), tuples_of(4, uints(1), uints(4), uints(8)),
     fixed(8), fixed(16),
 )  # fmt: skip
+
 STARTS: Final = st.lists(st.builds(LaneStart, uints(1), uints(4), uints(8), DIGESTS), max_size=LANES_MAX).map(tuple)
+
 WELCOME_KEYS: Final = st.lists(st.tuples(uints(4), fixed(KEY_SIZE)), min_size=1, max_size=4).map(tuple)
+
 WELCOMES: Final = st.builds(Welcome, uints(4), uints(4), uints(4), uints(4), WELCOME_KEYS, STARTS, names())
+
 REKEYS: Final = st.builds(
     Rekey, uints(4), uints(4), st.lists(st.tuples(uints(4), fixed(KEY_SIZE)), min_size=1, max_size=2).map(tuple)
 )
+
 TOKENS: Final = st.builds(
     Token, fixed(8), fixed(KEY_SIZE), fixed(KEY_SIZE), uints(2), fixed(8), fixed(KEY_SIZE), names()
 )
@@ -430,7 +199,7 @@ TOKENS: Final = st.builds(
 @given(BEACONS, MARKS)
 def test_a_beacon_comes_back(beacon: Beacon, marks: Marks) -> None:
     data = encode_beacon(beacon, marks, datagrams.SEAL, datagrams.SIGNER)
-    verify_beacon(data, VERIFIER)
+    verify_beacon(data, datagrams.VERIFIER)
     back = decode_beacon(data)
     assert replace(back, addresses=()) == replace(beacon, addresses=())
     assert len(back.addresses) == len(beacon.addresses)
@@ -447,7 +216,7 @@ def test_a_message_comes_back(message: Message, epoch: int) -> None:
         plaintext = signed(Kind.MESSAGE, datagrams.GROUP, encode_message(message), datagrams.SIGNER)
     data = seal_down(Kind.MESSAGE, datagrams.GROUP, epoch, datagrams.SEAL, plaintext)
     opened = open_down(data, {epoch: datagrams.SEAL})
-    verify(Kind.MESSAGE, datagrams.GROUP, opened, VERIFIER)
+    verify(Kind.MESSAGE, datagrams.GROUP, opened, datagrams.VERIFIER)
     assert decode_message(opened) == message
 
 
@@ -510,7 +279,7 @@ def test_a_hello_and_its_welcome_come_back(hello: Hello, welcome: Welcome, node:
     assert decode_hello(answerer.payload) == hello
     payload = encode_welcome(welcome, answerer.transcript, datagrams.SIGNER)
     answer = asker.read_answer(answerer.answer(AgreementKey(master), payload))
-    assert decode_welcome(answer, asker.transcript, VERIFIER) == welcome
+    assert decode_welcome(answer, asker.transcript, datagrams.VERIFIER) == welcome
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -522,10 +291,10 @@ def test_a_request_for_a_key_and_its_answer_come_back(
     asker = KnownAsker(clear, datagrams.NODE_KEY, AgreementKey(node), datagrams.MASTER_KEY.public)
     renew = Renew(counter, epoch, asker.ask(b""))
     assert decode_renew(encode_renew(renew)) == renew
-    answerer = KnownAnswerer(clear, datagrams.MASTER_KEY, datagrams.NODE_KEY.public, SHARED, renew.question)
+    answerer = KnownAnswerer(clear, datagrams.MASTER_KEY, datagrams.NODE_KEY.public, datagrams.SHARED, renew.question)
     payload = encode_rekey(rekey, answerer.transcript, datagrams.SIGNER)
     answer = asker.read_answer(answerer.answer(AgreementKey(master), payload))
-    assert decode_rekey(answer, asker.transcript, VERIFIER) == rekey
+    assert decode_rekey(answer, asker.transcript, datagrams.VERIFIER) == rekey
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

@@ -15,60 +15,20 @@ others be delivered, and always finds room.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from netcrier.core.node.batch import Arrival, Lane
+from netcrier.core.node.partial import Partial
 from netcrier.core.pacing import QUIET, QUIET_REPAIR, request_delay, retry_delay
 from netcrier.core.parity import Parity
 from netcrier.errors import DecodeError
-from netcrier.ids import URGENT_LANE, MessageId
-from netcrier.wire.block import Block, block_digest, block_length, fragment_hash
+from netcrier.ids import MessageId
+from netcrier.wire.block import Block, fragment_hash
 from netcrier.wire.envelope import Digest
-from netcrier.wire.fetch import Lack, bitmap_of
+from netcrier.wire.fetch import Lack
 from netcrier.wire.fragment import Fragment
-from netcrier.wire.limits import ASSEMBLY_MAX, FRAGMENT_SIZE, FRAGMENTS_MAX
-
-
-@dataclass(slots=True)
-class _Block:
-    """The pieces of one block. `hashes` are verified; `claimed` came before the MESSAGE and are not."""
-
-    hashes: tuple[Digest, ...] | None = None
-    claimed: tuple[Digest, ...] | None = None
-    parts: dict[int, bytes] = field(default_factory=dict)
-    parity: dict[int, bytes] = field(default_factory=dict)
-    whole: bool = False
-
-    @property
-    def held(self) -> int:
-        return sum(map(len, self.parts.values())) + sum(map(len, self.parity.values()))
-
-
-@dataclass(slots=True)
-class _Partial:
-    """A message of which something has come. `arrival`: its MESSAGE, verified."""
-
-    id: MessageId
-    arrival: Arrival | None = None
-    blocks: dict[int, _Block] = field(default_factory=dict)
-    held: int = 0
-    heard_at: float = 0.0
-    ask_at: float = 0.0
-    attempts: int = 0
-    quiet: float = QUIET
-
-    @property
-    def rank(self) -> tuple[bool, int]:
-        """The lowest goes before."""
-        return (self.id.lane != URGENT_LANE, self.id.sequence)
-
-    def block(self, number: int) -> _Block:
-        found = self.blocks.get(number)
-        if found is None:
-            found = self.blocks[number] = _Block()
-        return found
+from netcrier.wire.limits import ASSEMBLY_MAX
 
 
 class Assembly:
@@ -80,7 +40,7 @@ class Assembly:
         self.held = 0
         self.timer: float | None = None
         self._chance, self._parity = chance, parity
-        self._partials: dict[MessageId, _Partial] = {}
+        self._partials: dict[MessageId, Partial] = {}
         self._settling: dict[MessageId, int] = {}
 
     @property
@@ -127,7 +87,7 @@ class Assembly:
                 self._drop(partial, number)
             elif block.claimed:
                 claimed, block.claimed = block.claimed, None
-                if self._binds(arrival, number, claimed):
+                if partial.binds(number, claimed):
                     self._bind(partial, number, claimed)
         self._arm(partial.ask_at)
         return self._whole(partial)
@@ -142,7 +102,7 @@ class Assembly:
         if partial.arrival is None:
             mine.claimed = block.hashes
             return None
-        if not self._binds(partial.arrival, block.number, block.hashes):
+        if not partial.binds(block.number, block.hashes):
             raise DecodeError("bad block")
         self._bind(partial, block.number, block.hashes)
         return self._whole(partial)
@@ -160,9 +120,7 @@ class Assembly:
         self._hold(partial, len(data))
         block.parts[place] = data
         partial.heard_at, partial.attempts = now, 0
-        if hashes is None:
-            return None
-        if len(block.parts) + len(block.parity) < len(hashes):
+        if hashes is None or len(block.parts) + len(block.parity) < len(hashes):
             return None
         self._restore(partial, number)
         return self._whole(partial)
@@ -179,7 +137,7 @@ class Assembly:
         self._hold(partial, len(data))
         block.parity[place] = data
         partial.heard_at, partial.attempts = now, 0
-        if block.hashes is None or len(block.parts) + len(block.parity) < len(block.hashes):
+        if not block.enough:
             return None
         self._restore(partial, number)
         return self._whole(partial)
@@ -211,7 +169,7 @@ class Assembly:
             elif place and room < 0:
                 partial.ask_at = now + retry_delay(partial.attempts, self._chance())
             else:
-                found.append((partial.id, self._lacks(partial)))
+                found.append((partial.id, partial.lacks()))
                 partial.ask_at = now + retry_delay(partial.attempts, self._chance())
                 partial.attempts += 1
         self.timer = min((partial.ask_at for partial in known), default=None)
@@ -219,23 +177,23 @@ class Assembly:
 
     # How it works
 
-    def _partial(self, identity: MessageId, now: float) -> _Partial:
+    def _partial(self, identity: MessageId, now: float) -> Partial:
         partial = self._partials.get(identity)
         if partial is None:
-            partial = self._partials[identity] = _Partial(identity, heard_at=now)
+            partial = self._partials[identity] = Partial(identity, heard_at=now)
         return partial
 
     def _arm(self, at: float) -> None:
         if self.timer is None or at < self.timer:
             self.timer = at
 
-    def _ask_soon(self, partial: _Partial, now: float) -> None:
+    def _ask_soon(self, partial: Partial, now: float) -> None:
         partial.quiet = QUIET_REPAIR
         partial.ask_at = now + request_delay(self._chance())
         partial.heard_at = now - partial.quiet
         self._arm(partial.ask_at)
 
-    def _hold(self, partial: _Partial, size: int) -> None:
+    def _hold(self, partial: Partial, size: int) -> None:
         """Make room for a piece; DecodeError `no room` where the message is the last in rank."""
         while self.held + size > ASSEMBLY_MAX:
             last = max((one for one in self._partials.values() if one.held or one is partial), key=lambda one: one.rank)
@@ -246,90 +204,41 @@ class Assembly:
         self.held += size
         partial.held += size
 
-    def _drop(self, partial: _Partial, number: int) -> None:
+    def _drop(self, partial: Partial, number: int) -> None:
         """Give up the pieces of a block."""
-        self._release(partial, partial.blocks.pop(number).held)
+        before = partial.held
+        partial.drop(number)
+        self.held += partial.held - before
 
-    def _release(self, partial: _Partial, size: int) -> None:
-        self.held -= size
-        partial.held -= size
-
-    def _forget(self, partial: _Partial) -> None:
-        self._release(partial, partial.held)
+    def _forget(self, partial: Partial) -> None:
+        self.held -= partial.held
         self.coming.discard(partial.id)
         del self._partials[partial.id]
 
-    @staticmethod
-    def _binds(arrival: Arrival, number: int, hashes: tuple[Digest, ...]) -> bool:
-        blocks = arrival.message.blocks
-        return number < len(blocks) and block_digest(hashes) == blocks[number]
-
-    def _bind(self, partial: _Partial, number: int, hashes: tuple[Digest, ...]) -> None:
-        """The block is verified: keep of its pieces what its hashes know."""
-        assert partial.arrival
-        if len(hashes) != block_length(partial.arrival.message.size, number):
-            raise DecodeError("malformed", "a block of another length")
-        block = partial.block(number)
-        block.hashes = hashes
-        for place, data in list(block.parts.items()):
-            if place >= len(hashes) or fragment_hash(data) != hashes[place]:
-                self._release(partial, len(block.parts.pop(place)))
-        if len(block.parts) + len(block.parity) >= len(hashes):
+    def _bind(self, partial: Partial, number: int, hashes: tuple[Digest, ...]) -> None:
+        """A block is verified."""
+        before = partial.held
+        partial.bind(number, hashes)
+        self.held += partial.held - before
+        if partial.block(number).enough:
             self._restore(partial, number)
 
-    def _restore(self, partial: _Partial, number: int) -> None:
-        """Enough pieces of a block are here: make it whole; DecodeError `bad parity` where they do not fit."""
-        block = partial.blocks[number]
-        hashes = block.hashes
-        assert hashes
-        before = block.held if block.parity else 0
-        if len(block.parts) < len(hashes):
-            assert self._parity
-            restored = self._parity.restored(block.parts | block.parity, len(hashes))
-            for place in set(range(len(hashes))) - block.parts.keys():
-                data = restored[place][: self._length(partial, number, place)]
-                if fragment_hash(data) != hashes[place]:
-                    self._release(partial, sum(map(len, block.parity.values())))
-                    block.parity.clear()
-                    raise DecodeError("bad parity")
-                block.parts[place] = data
-        block.whole = True
-        if before:
-            block.parity.clear()
-            self._release(partial, before - block.held)
+    def _restore(self, partial: Partial, number: int) -> None:
+        """Enough pieces of a block are here."""
+        before = partial.held
+        try:
+            partial.restore(number, self._parity)
+        finally:
+            self.held += partial.held - before
 
-    @staticmethod
-    def _length(partial: _Partial, number: int, place: int) -> int:
-        assert partial.arrival
-        start = (number * FRAGMENTS_MAX + place) * FRAGMENT_SIZE
-        return min(FRAGMENT_SIZE, partial.arrival.message.size - start)
-
-    def _whole(self, partial: _Partial) -> Arrival | None:
+    def _whole(self, partial: Partial) -> Arrival | None:
         """The message where nothing of it lacks; it stays counted until it is settled."""
-        arrival, blocks = partial.arrival, partial.blocks
-        if arrival is None or len(blocks) < len(arrival.message.blocks):
+        if not partial.whole:
             return None
-        if not all(block.whole for block in blocks.values()):
-            return None
-        body = b"".join(
-            blocks[number].parts[place] for number in sorted(blocks) for place in sorted(blocks[number].parts)
-        )
-        held = partial.held
+        arrival, held = partial.arrival, partial.held
+        assert arrival
         self._forget(partial)
-        if len(body) != arrival.message.size:
-            raise DecodeError("malformed", f"a body of {len(body)} bytes")
+        body = partial.body
         self._settling[partial.id] = held
         self.held += held
         return replace(arrival, message=replace(arrival.message, body=body))
-
-    def _lacks(self, partial: _Partial) -> tuple[Lack, ...]:
-        assert partial.arrival
-        message = partial.arrival.message
-        lacks = []
-        for number in range(len(message.blocks)):
-            block = partial.blocks.get(number) or _Block()
-            if not block.whole:
-                places = [at for at in range(block_length(message.size, number)) if at not in block.parts]
-                need = max(0, len(places) - len(block.parity))
-                lacks.append(Lack(number, block.hashes is None, need, bitmap_of(places)))
-        return tuple(lacks)

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -55,6 +55,7 @@ from netcrier.runtime.logs import message_log
 from netcrier.runtime.membership import Membership
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
+from netcrier.runtime.tasks import Tasks
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
 from netcrier.wire.envelope import AgreementKey, Signer
 from netcrier.wire.multicast import ipv4_group, ipv6_group
@@ -95,7 +96,7 @@ class App:
         self.store_error = ""
         self._writer = Writer("store")
         self._sending = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.again = asyncio.Event()
         self.handlers: Mapping[str, Any] = guarded(handlers.Handlers(self).table, lambda: self.succession.require())
 
@@ -127,19 +128,19 @@ class App:
         )  # fmt: skip
         self.succession = Succession(
             self.speaker, self.store.terms, self._writer, whereabouts, self.again, lambda: self._pump.flush(),
-            self._spawn, self._store_said,
+            self._tasks.spawn, self._store_said,
         )  # fmt: skip
         self.speaker.admission.grants = self.store.group.grants()
         self._restore(term)
         log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._event_log = EventLog(log, self.speaker.roster, config.log.time)
         self.receipts = Receipts(
-            self.speaker, self.store, self._writer, self._event_log, lambda: self._pump.flush(), self._spawn,
+            self.speaker, self.store, self._writer, self._event_log, lambda: self._pump.flush(), self._tasks.spawn,
             self._store_said,
         )  # fmt: skip
         self.broadcasts = Broadcasts(
             self.speaker, self.store, self._writer, self._event_log, self.receipts, _retention(config), self._sending,
-            lambda: self._pump.flush(), self._spawn, self._store_said,
+            lambda: self._pump.flush(), self._tasks.spawn, self._store_said,
         )  # fmt: skip
         self._enrolment = Enrolment(
             self.speaker, self.store.group, self._writer, lambda: self._pump.flush(), self._store_said
@@ -156,7 +157,7 @@ class App:
         self.asking = Asking(self.speaker, loop.time, self._pump.flush)
         self.catch_up = CatchUpPort(self.speaker, self._pump.flush)
         await self.catch_up.start(config.port)
-        self._spawn(self._every(_PRUNE_EVERY, self._prune))
+        self._tasks.spawn(self._every(_PRUNE_EVERY, self._prune))
         await self.succession.keep_place()
         _log.info("master %s, group %s, boot %d", self.speaker.id.hex()[:8], config.group, boot)
 
@@ -165,9 +166,7 @@ class App:
         self._pump.close()
         await self.catch_up.close()
         self._watch.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         await self.receipts.commit()
         await self.succession.keep_place()
         self._writer.close()
@@ -243,15 +242,15 @@ class App:
         while (event := self.speaker.next_event()) is not None:
             match event:
                 case Enrolling():
-                    self._spawn(self._enrolment.admit(event))
+                    self._tasks.spawn(self._enrolment.admit(event))
                 case Waiting(row):
-                    self._spawn(self._enrolment.let_wait(row))
+                    self._tasks.spawn(self._enrolment.let_wait(row))
                 case NodeChanged(row):
                     self.receipts.changed(row.id)
                 case ReceiptsIn():
                     self.receipts.take(event)
                 case KeysDue():
-                    self._spawn(self._settle_keys())
+                    self._tasks.spawn(self._settle_keys())
                 case Reply() | Over():
                     self.asking.settle(event)
                 case StandingChanged():
@@ -271,16 +270,11 @@ class App:
             work()
 
     def _prune(self) -> None:
-        self._spawn(self.succession.keep_place())
-        self._spawn(self.broadcasts.drop_old())
+        self._tasks.spawn(self.succession.keep_place())
+        self._tasks.spawn(self.broadcasts.drop_old())
 
     def _store_said(self, error: StoreError | None) -> None:
         """What the store said last; None: it takes everything."""
         if error and str(error) != self.store_error:
             _log.error("%s", error)
         self.store_error = str(error or "")
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -9,7 +9,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.program import Place
 from netcrier.runtime.store import Writer
+from netcrier.runtime.tasks import Tasks
 from netcrier.runtime.udp import Pump, UdpPort, clock_us
 from netcrier.wire.envelope import AgreementKey, master_id
 from netcrier.wire.hello import tags_fit
@@ -84,7 +85,7 @@ class App:
         self.writer = Writer("journal")
         self.store_error = ""
         self._identity_path: Path = place.state_dir / "identity"
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.handlers: Mapping[str, Any] = handlers.Handlers(self).table
 
     # The App protocol
@@ -131,7 +132,7 @@ class App:
         )  # fmt: skip
         self._pump = Pump(self.listener, self.port, _nobody, self._settle, self.listener.pause)
         self.handling.messages.wake()
-        self._spawn(self.recording.keep_log())
+        self._tasks.spawn(self.recording.keep_log())
         _log.info("node %s listens on UDP %d", self.listener.id.hex()[:8], config.port)
 
     async def stop(self) -> None:
@@ -139,9 +140,7 @@ class App:
         await self.handling.messages.stop()
         self._pump.close()
         self._watch.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         await self.recording.committed()
         self.writer.close()
         self.journal.close()
@@ -155,7 +154,7 @@ class App:
 
     def reopen_logs(self) -> None:
         """Write to new files, after a rotation."""
-        self._spawn(self._kept(self._message_log.reopen))
+        self._tasks.spawn(self._kept(self._message_log.reopen))
 
     def summary(self) -> str:
         """One line for `systemctl status`."""
@@ -201,19 +200,19 @@ class App:
             case Pinned(pin):
                 _log.warning("trusts the first master heard: %s", master_id(pin.signing_key).hex()[:8])
                 self._hear()
-                self._spawn(self._kept(identity.keep_pin, self._identity_path, self.identity, pin))
+                self._tasks.spawn(self._kept(identity.keep_pin, self._identity_path, self.identity, pin))
                 return
             case CatchUpWanted():
-                self._spawn(self._catch_up(event))
+                self._tasks.spawn(self._catch_up(event))
                 return
             case Asked():
-                self._spawn(self._answer(event))
+                self._tasks.spawn(self._answer(event))
                 return
             case Settled(outcomes):
-                self._spawn(self._kept(self.journal.settle, self.listener.master, outcomes))
+                self._tasks.spawn(self._kept(self.journal.settle, self.listener.master, outcomes))
                 return
             case LeftTold(term, lane):
-                self._spawn(self._kept(self.journal.left.forget, self.listener.master, term, lane))
+                self._tasks.spawn(self._kept(self.journal.left.forget, self.listener.master, term, lane))
                 return
             case Enrolled(welcome):
                 _log.info("joined group %s as number %d", welcome.group_name, welcome.index)
@@ -223,7 +222,7 @@ class App:
                 _log.info("master speaks with term %d, boot %d", term, boot)
         # What is to be kept is taken now, not when the task runs: a token may have named another master by then.
         kept = (self.listener.master, self.listener.membership, self.listener.inbox.lanes)
-        self._spawn(self._kept(self.journal.keep_membership, *kept))
+        self._tasks.spawn(self._kept(self.journal.keep_membership, *kept))
 
     async def _catch_up(self, wanted: CatchUpWanted) -> None:
         """Feed what the master sends by TCP, no faster than it is committed."""
@@ -270,8 +269,3 @@ class App:
         if error and str(error) != self.store_error:
             _log.error("%s", error)
         self.store_error = str(error or "")
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

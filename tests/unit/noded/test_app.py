@@ -42,7 +42,7 @@ def test_what_a_master_gave_is_kept_as_its_own_though_a_token_names_another_befo
         app._carry_out(KeysRenewed(7))
         app._carry_out(Settled((told,)))
         app.listener = cast(Any, listener(AFTER, 2, 1))
-        await asyncio.gather(*app._tasks)
+        await app._tasks.ended()
         app.writer.close()
         assert app.journal.membership(BEFORE).keys == ((7, b"k" * 32),)
         assert app.journal.membership(AFTER) == Membership()

@@ -180,11 +180,6 @@ class Journal:
             self.runs.count()
         return busy
 
-    def keep_untold(self, master: MasterId, untold: Iterable[Untold]) -> None:
-        """What is to be told; `Listener.tell` follows."""
-        with Transaction(self._database) as database:
-            self._put_untold(database, master, untold)
-
     def settle(self, master: MasterId, settled: Iterable[Untold]) -> None:
         """These need not be told any more."""
         with Transaction(self._database) as database:

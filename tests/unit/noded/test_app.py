@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from netcrier.core.events import KeysRenewed, Settled
-from netcrier.core.node.batch import Lane
+from netcrier.core.node.batch import Batch, Lane
 from netcrier.core.node.hearing import Membership
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId
@@ -37,7 +37,7 @@ def test_what_a_master_gave_is_kept_as_its_own_though_a_token_names_another_befo
         app = App(Config(), Place("noded", None, tmp_path, tmp_path, tmp_path))
         app.journal = Journal(tmp_path / "journal.sqlite")
         for master in (BEFORE, AFTER):
-            app.journal.keep_untold(master, [told])
+            app.journal.commit(Batch((), (), (), (told,)), master, "token")
         app.listener = cast(Any, listener(BEFORE, 7, 3))
         app._carry_out(KeysRenewed(7))
         app._carry_out(Settled((told,)))

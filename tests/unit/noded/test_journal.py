@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from netcrier.core.node.batch import Arrival, Lane
+from netcrier.core.node.batch import Arrival, Batch, Lane
 from netcrier.core.node.hearing import Membership
 from netcrier.core.node.inbox import Inbox, Verdict
 from netcrier.core.outcomes import Untold
@@ -188,7 +188,7 @@ def test_what_was_refused_leaves_once_its_number_is_taken_whatever_other_lanes_d
 
 def test_what_is_untold_stays_until_it_is_settled(journal: Journal, path: Path) -> None:
     one, two = (Untold(1, Outcome(0, number, Told.HANDLED, number)) for number in (5, 6))
-    journal.keep_untold(MASTER, [one, two])
+    journal.commit(Batch((), (), (), (one, two)), MASTER, "token")
     journal.settle(MASTER, [one])
     journal.settle(OTHER, [two])
     again = Journal(path)

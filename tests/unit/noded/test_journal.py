@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from netcrier.core.node.batch import Arrival, Batch, Lane
 from netcrier.core.node.hearing import Membership
-from netcrier.core.node.inbox import Inbox, Verdict
+from netcrier.core.node.inbox import Inbox
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId
@@ -21,14 +21,9 @@ from netcrier.wire.report import Outcome, Told
 from netcrier.wire.signed import Head
 from netcrier.wire.skip import ANY_NODE, Cause, Skip
 
-MASTER = MasterId(b"m" * 16)
+from tests.unit.noded.journals import HEAD, MASTER, arrival, commit, passed, settle
+
 OTHER = MasterId(b"o" * 16)
-HEAD = Head(MASTER, 1, 1, 1)
-
-
-def arrival(sequence: int, master: MasterId = MASTER) -> Arrival:
-    message = Message(Head(master, 1, 1, sequence), 0, sequence, 2000, 1_000_000, b"body %d" % sequence)
-    return Arrival(message, digest(message.body), 2_000_000)
 
 
 @pytest.fixture
@@ -42,15 +37,6 @@ def journal(path: Path) -> Iterator[Journal]:
     journal.keep_membership(MASTER, Membership(index=3), (Lane(0, 1, 0),))
     yield journal
     journal.close()
-
-
-def commit(journal: Journal, inbox: Inbox, *sequences: int) -> None:
-    for sequence in sequences:
-        inbox.offer(arrival(sequence))
-    batch = inbox.take_batch()
-    assert batch
-    journal.commit(batch, MASTER, "token")
-    inbox.committed(batch)
 
 
 def test_messages_are_numbered_in_the_order_in_which_they_become_deliverable(journal: Journal) -> None:
@@ -141,14 +127,6 @@ def test_a_damaged_file_is_said_and_not_begun_anew(path: Path) -> None:
     assert path.read_bytes().startswith(b"this is no database")
 
 
-def passed(journal: Journal, inbox: Inbox, skip: Skip) -> None:
-    assert inbox.skip(skip) is Verdict.NEW
-    batch = inbox.take_batch()
-    assert batch
-    journal.commit(batch, MASTER, "token")
-    inbox.committed(batch)
-
-
 def test_what_the_node_is_without_has_its_place_among_the_messages(journal: Journal) -> None:
     inbox = Inbox(journal.lanes(MASTER))
     commit(journal, inbox, 1, 4)
@@ -203,10 +181,7 @@ def big(sequence: int, size: int) -> Arrival:
 
 def keep(journal: Journal, inbox: Inbox, one: Arrival, logged: bool) -> None:
     inbox.offer(one)
-    batch = inbox.take_batch()
-    assert batch
-    journal.commit(batch, MASTER, "token")
-    inbox.committed(batch)
+    settle(journal, inbox)
     if logged:
         journal.logged = journal.newest
 

@@ -23,7 +23,7 @@ from netcrier.wire.envelope import digest
 from netcrier.wire.report import Told
 from netcrier.wire.skip import ANY_NODE, Cause, Skip
 
-from tests.unit.noded.test_journal import HEAD, MASTER, commit, passed
+from tests.unit.noded.journals import HEAD, MASTER, commit, passed
 
 
 @pytest.fixture

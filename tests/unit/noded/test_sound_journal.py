@@ -11,7 +11,7 @@ from netcrier.errors import DamageError, StoreError
 from netcrier.noded.journal import Journal
 from netcrier.noded.sound_journal import open_sound
 
-from tests.unit.noded.test_journal import commit
+from tests.unit.noded.journals import commit
 
 
 def fresh() -> Inbox:

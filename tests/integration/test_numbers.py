@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 from netcrier.control.failures import Deadline, Refused, VersionMismatch
-from netcrier.control.methods import MASTERD, NODED, AnyMethod, Stream
+from netcrier.control.methods import ANALYZERD, MASTERD, NODED, AnyMethod, Stream
 from netcrier.control.types.shared import ErrorCode
 from netcrier_ctl.lab import Lab
 
@@ -58,7 +58,7 @@ def ask(daemon: Daemon, method: AnyMethod, params: Any) -> str:
     try:
         with daemon.client() as client:
             if isinstance(method, Stream):
-                next(client.stream(method, params, until=time.monotonic() + 0.2), None)
+                list(client.stream(method, params, until=time.monotonic() + 0.2))
             else:
                 client.call(method, params)
     except (Deadline, VersionMismatch):  # a stream that has nothing to say yet; `hello`
@@ -72,14 +72,15 @@ def test_no_number_in_a_request_is_a_fault_of_the_daemon(tmp_path: Path) -> None
     with Lab(["master", "node1"]) as lab:
         here = Site(lab, tmp_path)
         master, node = here.start_master(), here.start_node("node1")
+        analyzer = Daemon(lab, "node1", "analyzerd", tmp_path / "analyzer", {})
         here.wait_enrolled()
         here.broadcast(b"one")
         here.wait_received(1)
         asked = 0
-        for daemon, table in ((master, MASTERD), (node, NODED)):
+        for daemon, table in ((master, MASTERD), (node, NODED), (analyzer, ANALYZERD)):
             for method in table.values():
                 for params in requests(method):
                     asked += 1
                     assert ask(daemon, method, params) != ErrorCode.FAILED.value, f"{method.name} {params}"
             assert "Traceback" not in daemon.stderr
-        assert asked > 100
+        assert asked > 150

@@ -26,14 +26,21 @@ WAIT = 0.25
 
 ETHERNET = 1
 
+SNAP_MOST = 262_144
+"""Bytes of a packet, at most: what tcpdump captures."""
+
 
 class Following:
     """One client's stream. Not thread-safe; each call may be in another thread."""
 
     def __init__(self, recent: Recent, request: CaptureRequest) -> None:
-        """Raises UsageError for a wrong filter."""
+        """Raises UsageError for a wrong filter or number."""
         if request.last is not None and not 0 < request.last < 1e9:
             raise UsageError("last is a number of seconds")
+        if not 0 <= request.snap <= SNAP_MOST:
+            raise UsageError(f"snap is 0 to {SNAP_MOST:,} bytes")
+        if request.packets is not None and request.packets < 1:
+            raise UsageError("packets is a number of packets, 1 at least")
         self._recent, self._request = recent, request
         self._until = None if request.follow else time.time_ns()
         self._since = None if request.last is None else time.time_ns() - int(request.last * SECOND)

@@ -109,12 +109,12 @@ class App:
         self.port = UdpPort(config.port, "masterd")
         self._lock = lock(state)
         self.store, keys = open_sound(state)
+        store = self.store
         self.port.admit(keys.group)
         mark = self.place.runtime_dir / f"{unit_name('masterd', self.place.instance)}.last-run"
         whereabouts = Whereabouts(state / STORE, mark)
-        moved = self.store.terms.boots > 0 and self.store.terms.place != whereabouts.now()
-        term, boot = self.store.terms.begin_boot()
-        store = self.store
+        moved = store.terms.boots > 0 and store.terms.place != whereabouts.now()
+        term, boot = store.terms.begin_boot()
         me = Identity(
             keys.group, config.group, Signer(keys.signing_secret), AgreementKey(keys.agreement_secret),
             term, boot, config.port,
@@ -127,28 +127,28 @@ class App:
             unknown=store.terms.unknown,
         )  # fmt: skip
         self.succession = Succession(
-            self.speaker, self.store.terms, self._writer, whereabouts, self.again, lambda: self._pump.flush(),
+            self.speaker, store.terms, self._writer, whereabouts, self.again, lambda: self._pump.flush(),
             self._tasks.spawn, self._store_said,
         )  # fmt: skip
-        self.speaker.admission.grants = self.store.group.grants()
+        self.speaker.admission.grants = store.group.grants()
         self._restore(term)
         log = message_log(self.place.log_dir, config.log.stdout, config.log.rotation)
         self._event_log = EventLog(log, self.speaker.roster, config.log.time)
         self.receipts = Receipts(
-            self.speaker, self.store, self._writer, self._event_log, lambda: self._pump.flush(), self._tasks.spawn,
+            self.speaker, store, self._writer, self._event_log, lambda: self._pump.flush(), self._tasks.spawn,
             self._store_said,
         )  # fmt: skip
         self.broadcasts = Broadcasts(
-            self.speaker, self.store, self._writer, self._event_log, self.receipts, _retention(config), self._sending,
+            self.speaker, store, self._writer, self._event_log, self.receipts, _retention(config), self._sending,
             lambda: self._pump.flush(), self._tasks.spawn, self._store_said,
         )  # fmt: skip
         self._enrolment = Enrolment(
-            self.speaker, self.store.group, self._writer, lambda: self._pump.flush(), self._store_said
+            self.speaker, store.group, self._writer, lambda: self._pump.flush(), self._store_said
         )
         self._hearing = Membership(self.port)
         self._choose_carriers()
         self._watch = Watch(self._choose_carriers)
-        self.trust = Trust(self.speaker, self.store, self._writer, self._sending, lambda: self._pump.flush())
+        self.trust = Trust(self.speaker, store, self._writer, self._sending, lambda: self._pump.flush())
         self.speaker.admission.tokens_only = config.enrolment == "token"
         if config.enrolment != "first-use":
             await self.trust.close_group()
@@ -157,7 +157,7 @@ class App:
         self.asking = Asking(self.speaker, loop.time, self._pump.flush)
         self.catch_up = CatchUpPort(self.speaker, self._pump.flush)
         await self.catch_up.start(config.port)
-        self._tasks.spawn(self._every(_PRUNE_EVERY, self._prune))
+        self._tasks.spawn(self._prune())
         await self.succession.keep_place()
         _log.info("master %s, group %s, boot %d", self.speaker.id.hex()[:8], config.group, boot)
 
@@ -264,14 +264,12 @@ class App:
         except StoreError as error:
             self._store_said(error)
 
-    async def _every(self, seconds: float, work: Any) -> None:
+    async def _prune(self) -> None:
+        """Renew the store's place and drop what is old, now and then; for ever."""
         while True:
-            await asyncio.sleep(seconds)
-            work()
-
-    def _prune(self) -> None:
-        self._tasks.spawn(self.succession.keep_place())
-        self._tasks.spawn(self.broadcasts.drop_old())
+            await asyncio.sleep(_PRUNE_EVERY)
+            self._tasks.spawn(self.succession.keep_place())
+            self._tasks.spawn(self.broadcasts.drop_old())
 
     def _store_said(self, error: StoreError | None) -> None:
         """What the store said last; None: it takes everything."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from netcrier.errors import StoreError
 from netcrier.masterd.watermark import Watermark
-from netcrier.runtime.store import Transaction, open_database
+from netcrier.runtime.store import Transaction, open_database, open_reader
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
@@ -41,7 +41,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._writer = open_database(path, _SCHEMA)
-        self._reader = open_database(path, "")
+        self._reader = open_reader(path)
         self._path = path
         self._watermark = Watermark(path)
         self._commits = self.number("commits", 0)

@@ -43,10 +43,9 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         _refuse_cut(path)
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        database = _connected(path)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         answer = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if answer != "ok":
             raise DamageError(f"{path} is damaged: {answer}")
@@ -56,6 +55,20 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
         raise kind(f"{path} cannot be used as a store: {error}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
+    return database
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Another connection to a database that is open, and so was looked through; StoreError."""
+    try:
+        return _connected(path)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return database
 
 

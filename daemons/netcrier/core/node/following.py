@@ -2,7 +2,7 @@
 answers its questions.
 
 Rules
-- Of all that comes in a boot the signature is verified before it changes anything, and its counter is taken once.
+- What is signed is verified before it changes anything. A counter is taken once; messages are known by their number.
 - Only what is committed is reported; the slot of a receipt counts from when the message came.
 - Until the node has a key, a starting point and an address to answer to, it says nothing.
 

@@ -23,12 +23,15 @@ from netcrier.analyzerd.stopping import Stopped, Stopping, leave
 from netcrier.errors import ConfigError, DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from netcrier.analyzerd.engine import Batch
     from netcrier.analyzerd.engine.kernel import Kernel
 
+    Compile = Callable[[int], bytes]
+
 DAY = 86_400
+ETHERNET = 1
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_CONFIG = 78
@@ -57,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         " Several are read in the order of their first packets",
     )
     flags.add_argument("--log-dir", metavar="DIR", type=Path, default=Path(), help="where the logs go (here)")
+    flags.add_argument("--filter", metavar="EXPRESSION", default="", help="only packets that match, as pcap-filter(7)")
     flags.add_argument(
         "--checksums",
         choices=[mode.name.lower() for mode in engine.Checksums],
@@ -101,6 +105,7 @@ def main(argv: list[str]) -> int:
     try:
         if unknown:
             raise ConfigError(f"no such log: {', '.join(unknown)} (there are: {', '.join(engine.LOGS)})")
+        compile_ = _filter(flags.filter)
         kernel = engine.new_kernel(
             checksums=engine.Checksums[flags.checksums.upper()],
             interim=flags.interim,
@@ -112,7 +117,7 @@ def main(argv: list[str]) -> int:
             _complain(f"{path}: passed over: no capture")
         flags.log_dir.mkdir(parents=True, exist_ok=True)
         logs = {name: FreshLog(flags.log_dir / f"{name}.log") for name in sorted(wanted)}
-        return Run(kernel, logs, flags.quiet).read(sources)
+        return Run(kernel, logs, compile_, flags.quiet).read(sources)
     except ConfigError as error:
         _complain(str(error))
         return EXIT_CONFIG
@@ -126,8 +131,9 @@ def main(argv: list[str]) -> int:
 class Run:
     """One kernel, and the logs that it fills."""
 
-    def __init__(self, kernel: Kernel, logs: dict[str, FreshLog], quiet: bool) -> None:
-        self._kernel, self._logs, self._quiet = kernel, logs, quiet
+    def __init__(self, kernel: Kernel, logs: dict[str, FreshLog], compile_: Compile | None, quiet: bool) -> None:
+        """`compile_` gives the packet filter of a link type, where one is asked for."""
+        self._kernel, self._logs, self._compile, self._quiet = kernel, logs, compile_, quiet
         self._done = 0
         """Bytes of the captures before the one that is read."""
         self._stopping = Stopping()
@@ -171,7 +177,7 @@ class Run:
         progress = self._progress
         label = f"{source.name}, {after} more to come" if after else source.name
         try:
-            with file.ahead(self._kernel, source) as found, self._stopping.by(found.stop):
+            with file.ahead(self._kernel, source, self._compile) as found, self._stopping.by(found.stop):
                 for written in walk(self._kernel, found):
                     self._put(written)
                     if not self._quiet:
@@ -206,6 +212,17 @@ class Run:
         for log in self._logs.values():
             if log.failure:
                 raise log.failure
+
+
+def _filter(expression: str) -> Compile | None:
+    """What compiles it; a wrong one is told at once. Raises ConfigError."""
+    if not expression:
+        return None
+    from netcrier.analyzerd.capture.bpf import program_for  # here, for ctypes takes a while to load
+
+    compiled = program_for(expression)
+    compiled(ETHERNET)
+    return compiled
 
 
 def _size(paths: list[Path]) -> int:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from netcrier.errors import ConfigError
 from netcrier.runtime.socket_filter import INSTRUCTION, RETURN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMES = ("libpcap.so.0.8", "libpcap.so.1", "libpcap.so")
 LONGEST = 4096
@@ -19,6 +23,9 @@ LONGEST = 4096
 
 WHOLE = 262_144
 """Bytes: a snap length that cuts no packet."""
+
+DLT_OF = {101: 12}
+"""libpcap's own numbers, where they are not those of files."""
 
 _ABSENT = "a capture filter needs libpcap: apt install libpcap0.8 (or your distribution's libpcap)"
 
@@ -74,6 +81,15 @@ def compile_filter(expression: str, link: int, snap: int = WHOLE) -> Program:
             library.pcap_freecode(ctypes.byref(program))
     finally:
         library.pcap_close(handle)
+
+
+def program_for(expression: str) -> Callable[[int], bytes]:
+    """What compiles an expression for the link types of capture files (LINKTYPE_ numbers). Raises as compile_filter."""
+
+    def compiled(link: int) -> bytes:
+        return compile_filter(expression, DLT_OF.get(link, link)).code
+
+    return compiled
 
 
 @cache

@@ -13,7 +13,7 @@ from netcrier.analyzerd.capture.walking import PORTIONS, portions, walk
 from netcrier.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from netcrier.analyzerd.capture.source import Source
@@ -30,9 +30,10 @@ def read(kernel: Kernel, source: Source) -> Iterator[list[Batch]]:
         yield from walk(kernel, found)
 
 
-def ahead(kernel: Kernel, source: Source) -> Ahead[Portion]:
-    """The portions of a capture, decoded in a thread of their own while others are followed. Raises as `read` does."""
-    return Ahead(portions(kernel, source.fill), PORTIONS - 2)
+def ahead(kernel: Kernel, source: Source, compile_: Callable[[int], bytes] | None = None) -> Ahead[Portion]:
+    """The portions of a capture, decoded in a thread of their own while others are followed; of packets that a filter
+    does not take nothing is known. Raises as `read` does."""
+    return Ahead(portions(kernel, source.fill, compile_), PORTIONS - 2)
 
 
 def captures(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:

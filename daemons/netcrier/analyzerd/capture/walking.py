@@ -48,13 +48,15 @@ def walker(scout: Scout, magic: bytes) -> Walker:
     return PcapngWalker(scout) if magic == SECTION else PcapWalker(scout)
 
 
-def portions(kernel: Kernel, fill: Fill) -> Generator[Portion, None, None]:
-    """A whole capture as a scout sees it. Each is valid until PORTIONS - 1 more were made; a portion grows to at most
-    twice the largest record.
+def portions(
+    kernel: Kernel, fill: Fill, compile_: Callable[[int], bytes] | None = None
+) -> Generator[Portion, None, None]:
+    """A whole capture as a scout sees it, or what the packet filter takes of it that `compile_` makes for a link type.
 
+    Each is valid until PORTIONS - 1 more were made; a portion grows to at most twice the largest record.
     Raises DecodeError after the last whole record of one that is cut short or broken.
     """
-    scout = new_scout(kernel)
+    scout = new_scout(kernel, compile_)
     follow: Walker | None = None
     rest, ended, failure = memoryview(b""), False, None
     for portion in cycle([new_portion(PORTION) for _ in range(PORTIONS)]):

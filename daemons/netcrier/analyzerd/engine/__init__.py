@@ -10,7 +10,7 @@ from netcrier.analyzerd.ports import TCP_SERVERS, UDP_SERVERS
 from netcrier.errors import EngineMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from netcrier.analyzerd.engine.kernel import Kernel, Portion, Scout
 
@@ -74,11 +74,11 @@ def new_kernel(
     )
 
 
-def new_scout(kernel: Kernel) -> Scout:
-    """One that goes ahead of this kernel through a capture file."""
+def new_scout(kernel: Kernel, compile_: Callable[[int], bytes] | None = None) -> Scout:
+    """One that goes ahead of this kernel through a capture file; `compile_` gives the packet filter of a link type."""
     from netcrier.analyzerd.engine.kernel import Scout
 
-    return Scout(kernel)
+    return Scout(kernel, compile_)
 
 
 def new_portion(size: int) -> Portion:

@@ -80,6 +80,9 @@ cdef int look_at(
 ) except -1 nogil:
     """One frame, as far as its own bytes go."""
     cdef Found* f = &self.found[self.count]
+    cdef int which = self.interface_filter[number]
+    if which >= 0 and not lets_pass(self, self.filters[which], self.filter_sizes[which], at, have, wire):
+        return 0
     f.at, f.have, f.wire, f.link = at, have, wire, link
     expect_packet(self, &f.p, at, have, wire, time, number)
     self.left = time == NEVER

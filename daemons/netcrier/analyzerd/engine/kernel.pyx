@@ -48,6 +48,8 @@ cdef enum:
     BLOCK = 1024                    # bytes of a piece of held data
     BLOCKS_OF_STREAM = 256          # pieces that one conversation may hold
     INTERFACES = 256                # of one pcapng section
+    FILTERS = 16                    # link types of one capture for which a packet filter is compiled
+    FILTER_MOST = 4096              # instructions of one
     HELD_MOST = 65536               # conversations that are shown at a time
 
 ctypedef struct Datagram:
@@ -373,6 +375,7 @@ cdef class Kernel(Decoder):
 
 
 include "files.pxi"
+include "bpf.pxi"
 include "decode.pxi"
 include "ip.pxi"
 include "transport.pxi"

@@ -75,9 +75,16 @@ cdef class Scout(Decoder):
     cdef uint64_t[INTERFACES] interface_resolution
     cdef int64_t[INTERFACES] interface_offset
     cdef uint32_t[INTERFACES] interface_snap
+    cdef int[INTERFACES] interface_filter
+    cdef Instruction[FILTERS][FILTER_MOST] filters
+    cdef uint32_t[FILTERS] filter_sizes
+    cdef int[FILTERS] filter_links
+    cdef int filter_count
+    cdef object program_of
 
-    def __cinit__(self, Kernel kernel):
-        """It goes ahead of this kernel."""
+    def __cinit__(self, Kernel kernel, program_of=None):
+        """It goes ahead of this kernel. `program_of` gives the packet filter for a link type, as Linux has it."""
+        self.program_of = program_of
         self.seed_a, self.seed_b, self.seed_c = kernel.seed_a, kernel.seed_b, kernel.seed_c
         self.checksums = kernel.checksums
         self.scouting = True
@@ -93,10 +100,30 @@ cdef class Scout(Decoder):
         if not 0 <= at <= end <= self.octets.shape[0]:
             raise ValueError("outside of the buffer")
         self.big = big
+        self.interface_filter[0] = self._filter(link)
         with nogil:
             at = pcap_records(self, at, end, link, unit)
         self.portion.count = self.count
         return at
+
+    cdef int _filter(self, int link) except -2:
+        """The number of the filter for a link type, made when it is needed; -1: none is asked for."""
+        cdef int i
+        cdef bytes code
+        if self.program_of is None:
+            return -1
+        for i in range(self.filter_count):
+            if self.filter_links[i] == link:
+                return i
+        code = self.program_of(link)
+        if self.filter_count == FILTERS or len(code) > sizeof(Instruction) * FILTER_MOST:
+            raise ValueError("too many link types for a filter")
+        i = self.filter_count
+        memcpy(self.filters[i], <const char*>code, len(code))
+        self.filter_links[i] = link
+        self.filter_sizes[i] = <uint32_t>(len(code) // sizeof(Instruction))
+        self.filter_count += 1
+        return i
 
     def section(self, *, bint big):
         """A pcapng section begins: no interfaces are known."""
@@ -107,6 +134,7 @@ cdef class Scout(Decoder):
         """An interface of the section: ticks a second, and nanoseconds to add."""
         if self.interface_count == INTERFACES or resolution == 0:
             raise ValueError("too many interfaces, or a clock without ticks")
+        self.interface_filter[self.interface_count] = self._filter(link)
         self.interface_link[self.interface_count] = link
         self.interface_resolution[self.interface_count] = resolution
         self.interface_offset[self.interface_count] = offset

@@ -379,6 +379,13 @@ ctypedef struct Cell:
     uint32_t tag            # the key's hash
     uint32_t slot           # in the slab, or NOWHERE
 
+ctypedef struct Instruction:
+    # Of a packet filter: as libpcap and Linux have it.
+    uint16_t code
+    uint8_t jt
+    uint8_t jf
+    uint32_t k
+
 ctypedef struct Wanted:
     uint64_t[3] hi          # a network that either end, the originator, the responder is in
     uint64_t[3] lo

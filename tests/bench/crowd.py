@@ -23,7 +23,7 @@ from netcrier.core.node.judge import known_of
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
 from netcrier.ids import LANES, MessageId, NodeId
-from netcrier.masterd.recovery import open_sound
+from netcrier.masterd.store.recovery import open_sound
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer, node_id
 

@@ -17,7 +17,7 @@ import pytest
 from netcrier.control.types.roster import NodeRequest
 from netcrier.errors import DecodeError
 from netcrier.ids import GroupId, MasterId, NodeId
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.journal import Journal
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
 from netcrier.wire.catch_up import CatchUp, encode_catch_up, frame

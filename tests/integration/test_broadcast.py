@@ -20,7 +20,7 @@ from netcrier.control.types.node import FollowRequest, JoinRequest, ReceivedRow
 from netcrier.control.types.roster import NodeRequest
 from netcrier.control.types.trust import TokenRequest
 from netcrier.ids import GroupId, MasterId
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.journal import Journal
 from netcrier.runtime.udp import RECEIVE_BUFFER
 from netcrier.wire import signed
 from netcrier.wire.envelope import SealKey, Signer

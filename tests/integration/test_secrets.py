@@ -10,7 +10,7 @@ from pathlib import Path
 from netcrier.control.types.roster import NodeRequest
 from netcrier.control.types.trust import TokenRequest
 from netcrier.ids import MasterId
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.journal import Journal
 from netcrier.noded.trust import CREDENTIAL
 from netcrier.wire.token import decode_token
 from netcrier_ctl.lab import Lab

@@ -19,10 +19,10 @@ from netcrier.core.master.outbox import OutLane
 from netcrier.core.node.greeting import Self
 from netcrier.core.node.listener import Listener
 from netcrier.ids import MasterId, MessageId
-from netcrier.noded.entry import Entry
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.entry import Entry
+from netcrier.noded.journal.journal import Journal
+from netcrier.noded.journal.sound import open_sound
 from netcrier.noded.message_log import MessageLog, last_number
-from netcrier.noded.sound_journal import open_sound
 from netcrier.runtime.logs import JsonLog
 from netcrier.wire.envelope import master_id
 

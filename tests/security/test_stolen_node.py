@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from netcrier.core.events import Received
 from netcrier.errors import DecodeError
 from netcrier.ids import MessageId
-from netcrier.masterd.store import Store
+from netcrier.masterd.store.store import Store
 from netcrier.wire.block import encode_block
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.envelope import SealKey

@@ -12,9 +12,9 @@ import pytest
 from netcrier.control.paths import DAEMONS, DEFAULTS, LOG_DIR, RUNTIME_DIR, STATE_DIR
 from netcrier.control.rights import CHANGERS, READERS
 from netcrier.ids import LANES
-from netcrier.noded import runner
 from netcrier.noded.config import HandlersSection
-from netcrier.noded.handling import SOCKET
+from netcrier.noded.programs import runner
+from netcrier.noded.programs.handling import SOCKET
 from netcrier.runtime.program import EX_CONFIG, EX_NOPERM
 
 ROOT = Path(__file__).resolve().parents[2]

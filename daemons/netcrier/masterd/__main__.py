@@ -12,7 +12,7 @@ def main() -> int:
     bar_openssl()
     from netcrier.masterd.app import App
     from netcrier.masterd.config import Config
-    from netcrier.masterd.recovery import recover
+    from netcrier.masterd.store.recovery import recover
     from netcrier.runtime.program import run
 
     return run("masterd", Config, App, repair=recover)

@@ -34,7 +34,6 @@ from netcrier.core.parity import parity
 from netcrier.core.questions import Over, Reply
 from netcrier.core.standing import StandingChanged
 from netcrier.errors import StoreError
-from netcrier.masterd import handlers
 from netcrier.masterd.asking import Asking
 from netcrier.masterd.broadcasts import Broadcasts
 from netcrier.masterd.carriers import Carriers, Wishes, choose, listed, wished
@@ -42,14 +41,15 @@ from netcrier.masterd.catch_up import CatchUpPort
 from netcrier.masterd.config import Config
 from netcrier.masterd.enrolment import Enrolment
 from netcrier.masterd.event_log import EventLog
-from netcrier.masterd.guard import guarded
+from netcrier.masterd.handlers.guard import guarded
+from netcrier.masterd.handlers.table import Handlers
 from netcrier.masterd.receipts import Receipts
-from netcrier.masterd.recovery import STORE, open_sound
 from netcrier.masterd.retention import Retention
-from netcrier.masterd.store import Store
+from netcrier.masterd.store.recovery import STORE, open_sound
+from netcrier.masterd.store.store import Store
+from netcrier.masterd.store.whereabouts import Whereabouts, lock
 from netcrier.masterd.succession import Succession
 from netcrier.masterd.trust import Trust
-from netcrier.masterd.whereabouts import Whereabouts, lock
 from netcrier.runtime.interfaces import Watch, interfaces
 from netcrier.runtime.logs import message_log
 from netcrier.runtime.membership import Membership
@@ -98,7 +98,7 @@ class App:
         self._sending = asyncio.Lock()
         self._tasks = Tasks()
         self.again = asyncio.Event()
-        self.handlers: Mapping[str, Any] = guarded(handlers.Handlers(self).table, lambda: self.succession.require())
+        self.handlers: Mapping[str, Any] = guarded(Handlers(self).table, lambda: self.succession.require())
 
     # The App protocol
 

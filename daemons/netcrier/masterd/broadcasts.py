@@ -16,10 +16,10 @@ from netcrier.core.master.speaker import Speaker
 from netcrier.errors import StoreError, UsageError
 from netcrier.ids import LANES, MessageId
 from netcrier.masterd.event_log import EventLog
-from netcrier.masterd.messages import BEGINNING, Stored
 from netcrier.masterd.receipts import Receipts
 from netcrier.masterd.retention import Retention
-from netcrier.masterd.store import Store
+from netcrier.masterd.store.messages import BEGINNING, Stored
+from netcrier.masterd.store.store import Store
 from netcrier.runtime.faults import point
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import clock_us

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from netcrier.core.events import Enrolling, NodeRow
 from netcrier.core.master.speaker import Speaker
 from netcrier.errors import StoreError
-from netcrier.masterd.group import Group
+from netcrier.masterd.store.group import Group
 from netcrier.runtime.store import Writer
 
 _log = logging.getLogger("netcrier.masterd")

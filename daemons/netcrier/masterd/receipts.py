@@ -17,8 +17,8 @@ from netcrier.core.master.speaker import Speaker
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId, NodeId
 from netcrier.masterd.event_log import EventLog
-from netcrier.masterd.outcomes import Outcome, outcome_of
-from netcrier.masterd.store import Store
+from netcrier.masterd.store.outcomes import Outcome, outcome_of
+from netcrier.masterd.store.store import Store
 from netcrier.runtime.faults import point
 from netcrier.runtime.store import Writer
 from netcrier.wire.heard import Entry

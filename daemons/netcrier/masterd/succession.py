@@ -16,8 +16,8 @@ from netcrier.core.master.keyring import GroupKeys
 from netcrier.core.master.speaker import Speaker
 from netcrier.core.standing import Standing, StandingChanged
 from netcrier.errors import StoreError, UsageError
-from netcrier.masterd.terms import Terms
-from netcrier.masterd.whereabouts import Whereabouts
+from netcrier.masterd.store.terms import Terms
+from netcrier.masterd.store.whereabouts import Whereabouts
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import KEY_SIZE

@@ -19,7 +19,7 @@ from netcrier.core.master.keyring import GroupKeys
 from netcrier.core.master.roster import Node
 from netcrier.core.master.speaker import Speaker
 from netcrier.errors import NotFoundError, StoreError, UsageError
-from netcrier.masterd.store import Store
+from netcrier.masterd.store.store import Store
 from netcrier.runtime.store import Writer
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import KEY_SIZE

@@ -39,11 +39,11 @@ from netcrier.ids import MasterId
 from netcrier.noded import handlers, identity
 from netcrier.noded.catch_up import fetch
 from netcrier.noded.config import Config
-from netcrier.noded.handling import Handling
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.journal import Journal
+from netcrier.noded.journal.sound import open_sound
 from netcrier.noded.message_log import MessageLog, last_number
+from netcrier.noded.programs.handling import Handling
 from netcrier.noded.recording import Recording
-from netcrier.noded.sound_journal import open_sound
 from netcrier.noded.trust import pin_of, token_of
 from netcrier.runtime import membership
 from netcrier.runtime.interfaces import Watch, interfaces

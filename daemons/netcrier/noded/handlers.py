@@ -23,9 +23,9 @@ from netcrier.control.types.node import (
 from netcrier.control.types.shared import Body, BodyRequest, Nothing
 from netcrier.core.node.listener import Listener
 from netcrier.errors import NotFoundError
-from netcrier.noded.entry import Entry
+from netcrier.noded.journal.entry import Entry
 from netcrier.noded.message_log import event_of
-from netcrier.noded.message_runs import MessageRuns
+from netcrier.noded.programs.message_runs import MessageRuns
 from netcrier.noded.trust import pin_of
 from netcrier.runtime.naming import message_id
 from netcrier.runtime.udp import RECEIVE_BUFFER

@@ -15,8 +15,8 @@ from typing import Final
 import msgspec
 
 from netcrier.errors import StoreError
-from netcrier.noded.entry import Entry
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.entry import Entry
+from netcrier.noded.journal.journal import Journal
 from netcrier.runtime.logs import Clock, JsonLog, stamp
 from netcrier.wire.report import Told
 

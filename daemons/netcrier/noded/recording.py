@@ -17,10 +17,10 @@ from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId
-from netcrier.noded.entry import Entry
-from netcrier.noded.handling import Handling
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.entry import Entry
+from netcrier.noded.journal.journal import Journal
 from netcrier.noded.message_log import MessageLog
+from netcrier.noded.programs.handling import Handling
 from netcrier.runtime.faults import point
 from netcrier.runtime.lean import give_back
 from netcrier.runtime.store import Writer

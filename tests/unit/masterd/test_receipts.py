@@ -15,7 +15,7 @@ from netcrier.ids import MessageId
 from netcrier.masterd import receipts
 from netcrier.masterd.event_log import EventLog
 from netcrier.masterd.receipts import Receipts
-from netcrier.masterd.store import Store
+from netcrier.masterd.store.store import Store
 from netcrier.runtime.store import Writer
 from netcrier.wire.limits import RECEIPTS_WAITING_MAX
 

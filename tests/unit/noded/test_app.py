@@ -14,7 +14,7 @@ from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId
 from netcrier.noded.app import App
 from netcrier.noded.config import Config
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.journal import Journal
 from netcrier.runtime.program import Place
 from netcrier.wire.report import Outcome, Told
 

@@ -13,17 +13,17 @@ from netcrier.core.node.hearing import Membership
 from netcrier.core.node.inbox import Inbox
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId
-from netcrier.noded.entry import Entry
-from netcrier.noded.journal import Journal
+from netcrier.noded.journal.entry import Entry
+from netcrier.noded.journal.journal import Journal
+from netcrier.noded.journal.sound import open_sound
 from netcrier.noded.message_log import BODY_LOGGED, LossLine, MessageLine, MessageLog, line_of
-from netcrier.noded.sound_journal import open_sound
 from netcrier.runtime.archive import Archive, Rotation, rotated
 from netcrier.runtime.logs import JsonLog
 from netcrier.wire.envelope import digest
 from netcrier.wire.report import Told
 from netcrier.wire.skip import ANY_NODE, Cause, Skip
 
-from tests.unit.noded.journals import HEAD, MASTER, commit, passed
+from tests.unit.noded.journal.journals import HEAD, MASTER, commit, passed
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from netcrier.runtime.faults import POINTS, VARIABLE
 
 FOLDERS = ("masterd", "noded", "runtime")
 SOURCE = "".join(
-    path.read_text() for folder in FOLDERS for path in Path(netcrier.__file__).parent.joinpath(folder).glob("*.py")
+    path.read_text() for folder in FOLDERS for path in Path(netcrier.__file__).parent.joinpath(folder).rglob("*.py")
 )
 
 

@@ -1,0 +1,1 @@
+"""What masterd answers on its control socket, method by method."""

@@ -46,6 +46,7 @@ from netcrier.masterd.handlers.table import Handlers
 from netcrier.masterd.receipts import Receipts
 from netcrier.masterd.retention import Retention
 from netcrier.masterd.store.recovery import STORE, open_sound
+from netcrier.masterd.store.shelf import Shelf
 from netcrier.masterd.store.store import Store
 from netcrier.masterd.store.whereabouts import Whereabouts, lock
 from netcrier.masterd.succession import Succession
@@ -121,7 +122,8 @@ class App:
         )  # fmt: skip
         keyring = Keyring(store.group.keys(clock_us()))
         self.speaker = Speaker(
-            me, keyring, store.messages.lanes(term), store.messages, secrets.token_bytes, parity(),
+            me, keyring, store.messages.lanes(term), Shelf(store.messages, self._store_said), secrets.token_bytes,
+            parity(),
             listen=moved, recovering=store.terms.recovering,
             past={old: store.messages.lanes(old) for old in store.messages.terms(term)[:-1]},
             unknown=store.terms.unknown,

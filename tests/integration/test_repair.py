@@ -115,7 +115,7 @@ def test_a_mebibyte_is_mended_by_parity_where_it_is_installed_and_plainly_where_
             here.broadcast(body, sha256(body).hexdigest())
         here.wait_received(3)
         for host, node in here.nodes.items():
-            eventually(lambda host=host: len(here.sequences(host)) == 3, f"{host} has them")  # type: ignore[misc]  # as in site.py
+            here.wait_logged(host, 1, 2, 3)
             assert [line["sha256"] for line in node.lines()] == [sha256(body).hexdigest() for body in bodies]
         assert (heard(ear)[Kind.PARITY] > 0) == (lacking != "master")
         assert here.master_status().counters["repaired"] > 0

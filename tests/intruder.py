@@ -9,10 +9,11 @@ from pathlib import Path
 from netcrier_ctl.lab import Lab, Process
 
 SEND = """
-import socket, sys
+import socket, sys, time
 out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for line in sys.stdin:
+for line in open(sys.argv[4]) if sys.argv[4:] else sys.stdin:
     out.sendto(bytes.fromhex(line), (sys.argv[1], int(sys.argv[2])))
+    time.sleep(float(sys.argv[3]))
 """
 CONNECT = """
 import socket, sys
@@ -45,14 +46,20 @@ class Intruder:
 
     def __init__(self, lab: Lab, host: str, place: Path) -> None:
         self.lab, self.host = lab, host
-        self._heard = place / "heard"
+        self._heard, self._words = place / "heard", place / "words"
 
     def send(self, host: str, port: int, datagrams: Iterable[bytes]) -> None:
         """To a port of another host, one after the other."""
         text = "".join(data.hex() + "\n" for data in datagrams)
-        words = [sys.executable, "-c", SEND, self.lab.address(host), str(port)]
+        words = [sys.executable, "-c", SEND, self.lab.address(host), str(port), "0"]
         done = self.lab.run(self.host, words, text=text)
         assert done.returncode == 0, done.stderr
+
+    def flood(self, host: str, port: int, datagrams: Iterable[bytes], pause: float) -> Process:
+        """The same with `pause` seconds after each, while the test goes on."""
+        self._words.write_text("".join(data.hex() + "\n" for data in datagrams))
+        words = [sys.executable, "-c", SEND, self.lab.address(host), str(port), str(pause), str(self._words)]
+        return self.lab.spawn(self.host, words)
 
     def connect(self, host: str, port: int, data: bytes) -> bytes:
         """By TCP: what comes back until the other side closes."""

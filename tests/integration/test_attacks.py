@@ -15,16 +15,24 @@ from pathlib import Path
 
 import pytest
 from netcrier.control.types.roster import NodeRequest
+from netcrier.core.master.transfer import MEASURE_AFTER
 from netcrier.errors import DecodeError
-from netcrier.ids import GroupId, MasterId, NodeId
+from netcrier.ids import GroupId, MasterId, MessageId, NodeId
 from netcrier.noded.journal.journal import Journal
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, LaneSpan, Marks, encode_beacon
 from netcrier.wire.catch_up import CatchUp, encode_catch_up, frame
 from netcrier.wire.envelope import NO_CHAIN, AgreementKey, SealKey, Signer, node_id
+from netcrier.wire.fetch import Fetch, Lack, encode_fetch
 from netcrier.wire.header import UpHeader, open_down, read_front, seal_down, seal_up, single_front, up_key
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import REQUEST_MESSAGES_MAX, REQUESTED_PER_SECOND
+from netcrier.wire.limits import (
+    BLOCKS_MAX,
+    FRAGMENTS_MAX,
+    MESSAGE_MAX,
+    REQUEST_MESSAGES_MAX,
+    REQUESTED_PER_SECOND,
+)
 from netcrier.wire.message import Message, encode_message
 from netcrier.wire.report import LaneReport, Report, Request, encode_report, encode_request
 from netcrier.wire.signed import Head
@@ -197,6 +205,40 @@ def test_a_stolen_node_that_asks_without_end_takes_nothing_from_the_others(tmp_p
             here.broadcast(b"meanwhile %d" % number)
         wanted = REQUEST_MESSAGES_MAX + 21
         eventually(lambda: here.sequences("node2") == list(range(1, wanted + 1)), "node2 has its repairs")
+
+
+def test_a_stolen_node_that_fetches_without_end_leaves_half_of_the_rate_to_the_others(tmp_path: Path) -> None:
+    with theft(tmp_path) as (here, intruder):
+        stolen = loot(here.nodes["node1"])
+        name, boot = node_id(stolen.own.public), stolen.boot
+        here.nodes["node1"].stop()
+        here.lab.loss(40)
+        sent = 1
+        while here.master_status().rate.mbit_s > 20:  # the slower, the sooner one could take all of it
+            sent += 1
+            here.broadcast(b"%d" % sent * 10_000)
+            here.wait_logged("node2", *range(1, sent + 1))
+            time.sleep(MEASURE_AFTER)
+        here.lab.loss(0)
+        here.broadcast(bytes(MESSAGE_MAX), "old")
+        here.wait_logged("node2", *range(1, sent + 2))
+        everything = tuple(Lack(block, True, FRAGMENTS_MAX, 2**FRAGMENTS_MAX - 1) for block in range(BLOCKS_MAX))
+        words = [
+            stolen.in_the_name_of(
+                name, boot, Kind.FETCH,
+                encode_fetch(Fetch((1 << 40) + number, MessageId(stolen.boots[0], 0, sent + 1), False, everything)),
+            )
+            for number in range(6000)
+        ]  # fmt: skip
+        flood = intruder.flood("master", 12346, words, pause=0.01)
+        eventually(lambda: counted(here.master, "too many fetches") > 0, "what is beyond its share is counted")
+        here.lab.loss(10)
+        here.broadcast(bytes([1]) * MESSAGE_MAX, "meanwhile")
+        here.wait_logged("node2", *range(1, sent + 3))
+        assert flood.poll() is None
+        assert counted(here.master, "bad seal", "replayed") == 0
+        flood.kill()
+        flood.wait()
 
 
 def test_a_recorded_catch_up_gets_nothing_from_the_master_a_second_time_nor_does_a_stranger(tmp_path: Path) -> None:

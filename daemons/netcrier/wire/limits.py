@@ -41,6 +41,11 @@ TRANSFERS_MAX: Final = 8
 """Messages in blocks that the master holds in memory to send or repair. Beyond, fetches of others are dropped; nodes
 ask again."""
 
+FETCHED_MAX: Final = 4096
+"""Pieces of messages in blocks that the master sends again for one node at once, and in a second: CATCH_UP_BYTES are
+3692. One that asks without end never gets more than half of the rate for long. Beyond, what it asks for is dropped and
+counted; it asks again."""
+
 NAME_MAX: Final = 63
 """Bytes of a host's or group's name (a DNS label's length). A longer one is refused as undecodable."""
 

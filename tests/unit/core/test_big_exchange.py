@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from netcrier.core.master.rate import RATE_LEAST, RATE_MOST, RATE_START
 from netcrier.core.parity import Parity
 from netcrier.errors import UsageError
 from netcrier.ids import MessageId
@@ -72,6 +73,34 @@ def test_loss_both_ways_is_repaired(loss: float, parity: bool) -> None:
     net.run(30, until=lambda: len(net.completed) == 1)
     assert has(net, sent.id, body(200_000)), "nodes with and without the code"
     assert (Kind.PARITY in kinds(net)) == parity
+
+
+@pytest.mark.parametrize("bits", [RATE_LEAST, RATE_START, RATE_MOST])
+@pytest.mark.parametrize("parity", [False, True])
+def test_a_node_that_loses_40_percent_of_the_longest_message_is_never_refused_a_piece(
+    parity: bool, bits: float
+) -> None:
+    net = enrolled(5, seed=16, loss=0.4, parity=parity)
+    net.master.repair.transfers.rate.bits = bits
+    sent = net.broadcast(body(MESSAGE_MAX))
+    net.run(120, until=lambda: len(net.completed) == 1)
+    assert has(net, sent.id, body(MESSAGE_MAX))
+    assert net.master.refused["too many fetches"] == 0
+
+
+@pytest.mark.parametrize("bits", [RATE_LEAST, RATE_START])
+def test_nor_is_one_that_comes_back_and_lacks_as_much_as_is_fetched_by_udp(bits: float) -> None:
+    net = enrolled(3, seed=17, loss=0.4)
+    away = net.nodes.pop()
+    sent = [net.broadcast(body(MESSAGE_MAX - 1, n)).id for n in range(CATCH_UP_BYTES // MESSAGE_MAX)]
+    net.run(120, until=lambda: all(len(node.log) == len(sent) for node in net.nodes))
+    net.master.repair.transfers.rate.bits = bits
+    away.start()
+    net.nodes.append(away)
+    net.run(120, until=lambda: len(away.log) == len(sent))
+    assert away.log == sent
+    assert net.connections == 0
+    assert net.master.refused["too many fetches"] == 0
 
 
 def sent_again(code: Parity | None) -> int:

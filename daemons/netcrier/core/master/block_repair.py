@@ -49,6 +49,19 @@ def remaining(ask: Ask, sent: Mending, left_us: int) -> Ask | None:
     return replace(ask, lack=Lack(lack.block, header, need, bitmap)) if header or need else None
 
 
+def sent_for(ask: Ask, sent: Mending) -> int:
+    """How many of these datagrams a node has asked for: what only others lack is not for it."""
+    lack = ask.lack
+    by_parity = sent.parity and ask.parity and lack.need
+    pieces = min(sent.parity, _with_spare(lack.need)) if by_parity else lack.bitmap.bit_count()
+    return int(lack.header) + pieces
+
+
+def _with_spare(pieces: int) -> int:
+    """As many more as will be lost of them."""
+    return pieces + round(pieces * pieces / FRAGMENTS_MAX)
+
+
 def _only(askers: list[int]) -> int | None:
     return askers[0] if len(askers) == 1 else None
 
@@ -68,5 +81,4 @@ def mending(asks: Mapping[int, Ask], *, parity: bool) -> Mending:
         askers = [index for index in rest if asks[index].lack.lacks(place)]
         if askers:
             fragments.append((place, _only(askers)))
-    spare = round(pieces * pieces / FRAGMENTS_MAX)
-    return Mending(bool(headless), _only(headless), pieces + spare if by_parity else 0, tuple(fragments))
+    return Mending(bool(headless), _only(headless), _with_spare(pieces) if by_parity else 0, tuple(fragments))

@@ -6,6 +6,8 @@ solicitor.py for who is here and silent; what a node gets for a number, in stock
 
 from __future__ import annotations
 
+from collections import Counter
+
 from netcrier.core.delivery import Delivery
 from netcrier.core.events import Received
 from netcrier.core.master.composer import Composed
@@ -29,11 +31,18 @@ class Repair:
     """See the module. `window`, where it is asked for, is the receipt window of a message sent now, seconds."""
 
     def __init__(
-        self, voice: Voice, roster: Roster, deliveries: Deliveries, stock: Stock, shelf: Shelf, parity: Parity | None
+        self,
+        voice: Voice,
+        roster: Roster,
+        deliveries: Deliveries,
+        stock: Stock,
+        shelf: Shelf,
+        parity: Parity | None,
+        refused: Counter[str],
     ) -> None:
         self._voice, self._deliveries, self._stock = voice, deliveries, stock
         self.solicitor = Solicitor(roster, deliveries)
-        self.transfers = Transfers(shelf, deliveries, parity)
+        self.transfers = Transfers(shelf, deliveries, parity, refused)
         self.repeats = Repeats()
         self.repeated = 0
         """Messages sent again."""
@@ -63,9 +72,11 @@ class Repair:
         self.repeats.want(lacking, node.row.index, got.now)
 
     def fetched(self, node: Node, fetch: Fetch, got: Received) -> None:
-        """A node lacks pieces."""
+        """A node lacks pieces. DecodeError where it has had more than its share."""
+        self.transfers.shares.require(node.row.index, got.now)
         skip = self._stock.skip(fetch.message, node.row.index, got.now_us)
         if skip:
+            self.transfers.shares.charge(node.row.index, 1)
             self._voice.say_to({node.row.index}, skip)
         else:
             self.transfers.fetch(fetch, node.row.index, got.now, got.now_us)

@@ -104,7 +104,7 @@ class Speaker:
         self._events: deque[MasterEvent] = deque()
         self._composer = Composer(self.voice, self.lanes, self.roster)
         self._ledger = Ledger(me.term, self.lanes, self.past, self.deliveries, self.refused, self._events)
-        self.repair = Repair(self.voice, self.roster, self.deliveries, self.stock, shelf, parity)
+        self.repair = Repair(self.voice, self.roster, self.deliveries, self.stock, shelf, parity, self.refused)
         self._rivals = Rivals(self.tenure, self.voice, self.herald, self.roster, self._events)
         self._questioner = Questioner(self.voice, self._events)
         self._reception = Reception(self.voice, self.roster, self.repair.solicitor, self.herald.reach, self._events)

@@ -7,6 +7,7 @@ Theory of operation
   little later are served together with the first.
 - Until all has been sent once nothing is lost: fetches before that are not looked at.
 - A busy master reads some fetches after it has sent what they ask for: those it does not answer again.
+- A node that has had its share (shares.py) is not served until it has some again.
 - Bodies come from the shelf and are dropped when they have been idle; a node that fetches later brings them back.
 
 Left out: sealing and addresses (repair.py).
@@ -14,15 +15,16 @@ Left out: sealing and addresses (repair.py).
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from netcrier.core.master.block_repair import Ask, Mending, mending, remaining
+from netcrier.core.master.block_repair import Ask, Mending, mending, remaining, sent_for
 from netcrier.core.master.cutting import Cut
 from netcrier.core.master.deliveries import Deliveries
 from netcrier.core.master.rate import Rate
+from netcrier.core.master.shares import Shares
 from netcrier.core.master.stock import Shelf
 from netcrier.core.pacing import GATHER_FETCHES
 from netcrier.core.parity import Parity
@@ -82,8 +84,9 @@ class _Job:
 class Transfers:
     """See the module."""
 
-    def __init__(self, shelf: Shelf, deliveries: Deliveries, parity: Parity | None) -> None:
+    def __init__(self, shelf: Shelf, deliveries: Deliveries, parity: Parity | None, refused: Counter[str]) -> None:
         self.rate = Rate()
+        self.shares = Shares(self.rate, refused)
         self.repaired = 0
         self.timer: float | None = None
         self._shelf, self._deliveries, self._parity = shelf, deliveries, parity
@@ -101,6 +104,7 @@ class Transfers:
 
     def fetch(self, fetch: Fetch, index: int, now: float, at_us: int = 0) -> None:
         """A node has said at `at_us` what it lacks. DecodeError where that cannot be had; the node asks again."""
+        self.shares.require(index, now)
         if self.coming(fetch.message):
             return
         job = self._jobs.get(fetch.message) or self._brought_back(fetch.message, now)
@@ -137,7 +141,7 @@ class Transfers:
         self._start_next(now)
         for job in sorted((job for job in self._jobs.values() if job.busy(now)), key=lambda job: job.rank):
             while not job.repairs and job.asks and job.gather_at is not None and job.gather_at <= now:
-                self._mend(job)
+                self._mend(job, now)
             if job.repairs:
                 job.idle_at = now + IDLE_AFTER
                 job.mended[job.mending] = (job.mended[job.mending][0], now_us)
@@ -171,7 +175,7 @@ class Transfers:
             yield Send(job.id, kind, piece, None)
         yield Send(job.id, Kind.MESSAGE, plaintext, None)
 
-    def _mend(self, job: _Job) -> None:
+    def _mend(self, job: _Job, now: float) -> None:
         """Decide for one block that nodes lack parts of."""
         number = min(job.asks)
         asks = job.asks.pop(number)
@@ -180,9 +184,12 @@ class Transfers:
         if number in job.mended:  # what nodes said before they had the last repairs is answered in part
             left = {index: remaining(ask, *job.mended[number]) for index, ask in asks.items()}
             asks = {index: ask for index, ask in left.items() if ask}
+        asks = {index: ask for index, ask in asks.items() if self.shares.may(index, now)}
         needed = mending(asks, parity=self._parity is not None)
         if asks:
             job.mending, job.mended[number] = number, (needed, 0)
+        for index, ask in asks.items():
+            self.shares.charge(index, sent_for(ask, needed))
         sends: list[tuple[Kind, bytes, int | None]] = []
         if needed.header:
             sends.append((Kind.BLOCK, job.cut.block_plaintext(job.id, number), needed.header_to))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from netcrier.core.master.block_repair import Ask, Mending, mending, remaining
+from netcrier.core.master.block_repair import Ask, Mending, mending, remaining, sent_for
 from netcrier.wire.fetch import Lack, bitmap_of
 
 
@@ -34,6 +34,28 @@ def test_the_least_that_serves_all_is_sent(asks: dict[int, Ask], sent: Mending) 
 
 def test_a_master_without_the_code_repeats_fragments() -> None:
     assert mending({7: lacks(3), 8: lacks(4)}, parity=False) == Mending(False, None, 0, ((3, 7), (4, 8)))
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "pieces"),
+    [
+        (lacks(3, 4), [], 2),
+        (lacks(3, 4, header=True), [], 3),
+        (lacks(3, 4, header=True), [lacks(3, header=True)], 3),
+        (lacks(3), [lacks(*range(16))], 1),
+        (lacks(3), [lacks(4, header=True)], 1),
+        (lacks(*range(16)), [lacks(3), lacks(20)], 16 + 8),
+        (lacks(*range(16), parity=False), [lacks(3), lacks(20)], 16),
+        (lacks(*range(32), need=1), [], 32),
+        (lacks(*range(32), need=0), [lacks(3), lacks(20)], 32),
+        (lacks(*range(32), need=1), [lacks(3), lacks(20)], 1),
+    ],
+)
+def test_a_node_is_charged_for_what_is_sent_for_it_and_not_for_what_others_lack(
+    mine: Ask, others: list[Ask], pieces: int
+) -> None:
+    sent = mending({7: mine, **dict(enumerate(others, 8))}, parity=True)
+    assert sent_for(mine, sent) == pieces
 
 
 @pytest.mark.parametrize(

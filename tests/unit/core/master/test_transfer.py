@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
+
 import pytest
 from netcrier.core.delivery import Delivery, State
 from netcrier.core.master.deliveries import Deliveries
@@ -12,7 +15,7 @@ from netcrier.errors import DecodeError
 from netcrier.ids import MessageId
 from netcrier.wire.fetch import Fetch, Lack, bitmap_of
 from netcrier.wire.kinds import Kind
-from netcrier.wire.limits import FRAGMENT_SIZE, FRAGMENTS_MAX, MESSAGE_MAX, PLACES_MAX, TRANSFERS_MAX
+from netcrier.wire.limits import FETCHED_MAX, FRAGMENT_SIZE, FRAGMENTS_MAX, MESSAGE_MAX, PLACES_MAX, TRANSFERS_MAX
 
 SMALL = FRAGMENT_SIZE * 40
 
@@ -30,7 +33,7 @@ class Shelf:
 
 def transfers(shelf: Shelf, parity: Parity | None = None) -> tuple[Transfers, Deliveries]:
     deliveries = Deliveries()
-    return Transfers(shelf, deliveries, parity), deliveries
+    return Transfers(shelf, deliveries, parity, Counter()), deliveries
 
 
 def run(one: Transfers, start: float, end: float) -> list[tuple[float, Send]]:
@@ -177,6 +180,36 @@ def test_more_messages_than_fit_the_memory_are_not_repaired_at_once() -> None:
     assert len(run(one, 10.0, 10.5)) == TRANSFERS_MAX
     one.fetch(fetch(str(TRANSFERS_MAX + 1), lack(0, 0)), 4, 10.5)
     assert len(run(one, 10.5, 11.0)) == 1
+
+
+def all_of_it(blocks: int = 28) -> list[Lack]:
+    return [Lack(block, True, 32, 2**32 - 1) for block in range(blocks)]
+
+
+def flood(one: Transfers, start: float, end: float) -> list[Send]:
+    """What leaves while node 4 fetches two messages without end, every 5 ms."""
+    found, now = [], start
+    while now < end:
+        for name in ("1", "2"):
+            with suppress(DecodeError):
+                one.fetch(fetch(name, *all_of_it()), 4, now)
+        now += 0.005
+        found += list(one.due(now))
+    return found
+
+
+def test_a_node_that_fetches_without_end_has_its_share_and_others_all_that_they_lack() -> None:
+    one, _ = transfers(Shelf(_1=MESSAGE_MAX, _2=MESSAGE_MAX, _3=SMALL))
+    one.rate.bits = 40e6
+    first = flood(one, 10.0, 12.5)
+    half = 40e6 / (8 * 1260) / 2
+    assert FETCHED_MAX + 2.3 * half < len(first) < FETCHED_MAX + 2.5 * half + 33
+    one.begin(MessageId(1, 0, 3), 12.5)
+    later = flood(one, 12.5, 13.5)
+    assert len([send for send in later if send.message.sequence == 3]) == 1 + 2 + 40 + 1
+    assert len(later) < half + 33 + 44
+    one.fetch(fetch("3", lack(0, 1, 2)), 5, 13.5)
+    assert [send.to for send in flood(one, 13.5, 13.6) if send.message.sequence == 3] == [5, 5]
 
 
 @pytest.mark.parametrize(("lost", "bits"), [(0, RATE_START + RATE_STEP), (10, RATE_START * 0.75)])

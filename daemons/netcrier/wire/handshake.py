@@ -13,11 +13,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from hmac import digest as hmac_digest
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-
 from netcrier.errors import DecodeError
-from netcrier.wire.envelope import KEY_SIZE, TAG_SIZE, AgreementKey
+from netcrier.wire.envelope import KEY_SIZE, TAG_SIZE, AgreementKey, Cipher
 
 _IK = b"Noise_IK_25519_ChaChaPoly_BLAKE2b"
 _KK = b"Noise_KK_25519_ChaChaPoly_BLAKE2b"
@@ -29,7 +26,7 @@ class _Symmetric:
     def __init__(self, name: bytes, prologue: bytes, *known: bytes) -> None:
         """`known`: the static keys that the pattern takes as known, the asker's first."""
         self._chain = self.transcript = name.ljust(64, b"\0")
-        self._key: ChaCha20Poly1305 | None = None
+        self._key: Cipher | None = None
         self._counter = 0
         self.mix_hash(prologue)
         for public in known:
@@ -41,7 +38,7 @@ class _Symmetric:
     def mix_key(self, shared: bytes) -> None:
         temporary = hmac_digest(self._chain, shared, "blake2b")
         self._chain = hmac_digest(temporary, b"\x01", "blake2b")
-        self._key = ChaCha20Poly1305(hmac_digest(temporary, self._chain + b"\x02", "blake2b")[:KEY_SIZE])
+        self._key = Cipher(hmac_digest(temporary, self._chain + b"\x02", "blake2b")[:KEY_SIZE])
         self._counter = 0
 
     def _nonce(self) -> bytes:
@@ -59,7 +56,7 @@ class _Symmetric:
         assert self._key is not None
         try:
             plaintext = self._key.decrypt(self._nonce(), ciphertext, self.transcript)
-        except InvalidTag:
+        except DecodeError:
             raise DecodeError("bad handshake") from None
         self.mix_hash(ciphertext)
         return plaintext

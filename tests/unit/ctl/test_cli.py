@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("asyncio", "cryptography", "subprocess", "logging", "sqlite3", "ssl", "shutil", "tempfile", "email", "difflib",
+HEAVY = ("asyncio", "nacl", "subprocess", "logging", "sqlite3", "ssl", "shutil", "tempfile", "email", "difflib",
          "importlib.metadata", "dataclasses", "random", "hashlib", "json", "typing_extensions", "scapy")  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A daemon loads one OpenSSL, cryptography's, and works without Python's; what long messages took goes back."""
+"""A daemon works without OpenSSL where Python has digests of its own; what long messages took goes back."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ def test_what_is_loaded_already_is_left_alone() -> None:
     code = "import ssl, sys; from netcrier.runtime.lean import bar_openssl; bar_openssl(); print(sys.modules['ssl'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert "module 'ssl'" in done.stdout
+
+
+def test_openssl_stays_where_python_has_no_digests_of_its_own() -> None:
+    code = (
+        "import sys; sys.modules.update(_sha2=None, _sha256=None)\n"
+        "from netcrier.runtime.lean import bar_openssl; bar_openssl()\n"
+        "import hashlib; print(hashlib.sha256(b'x').hexdigest()[:8])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("2d711642\n", "")
 
 
 KEPT = """

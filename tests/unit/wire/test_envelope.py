@@ -10,6 +10,7 @@ from netcrier.wire.envelope import (
     NONCE_SIZE,
     TAG_SIZE,
     AgreementKey,
+    Cipher,
     SealKey,
     Signer,
     Verifier,
@@ -106,3 +107,64 @@ def test_a_chain_binds_every_message_and_their_order() -> None:
 def test_a_derived_key_depends_on_secret_salt_and_info() -> None:
     keys = {derived_key(*parts) for parts in [(b"a", b"b", b"c"), (b"A", b"b", b"c"), (b"a", b"B", b"c")]}
     assert len(keys | {derived_key(b"a", b"b", b"C")}) == 4
+
+
+# The functions beneath, by the vectors of their RFCs.
+
+
+def test_the_cipher_is_that_of_rfc_8439() -> None:
+    # Section 2.8.2.
+    cipher = Cipher(bytes(range(0x80, 0xA0)))
+    nonce, beside = bytes.fromhex("070000004041424344454647"), bytes.fromhex("50515253c0c1c2c3c4c5c6c7")
+    text = (
+        b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would"
+        b" be it."
+    )
+    sealed = cipher.encrypt(nonce, text, beside)
+    assert sealed[:16].hex() == "d31a8d34648e60db7b86afbc53ef7ec2"
+    assert sealed[-TAG_SIZE:].hex() == "1ae10b594f09e26a7e902ecbd0600691"
+    assert cipher.decrypt(nonce, sealed, beside) == text
+
+
+def test_the_signature_is_that_of_rfc_8032() -> None:
+    # Section 7.1, TEST 2.
+    signer = Signer(bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"))
+    assert signer.public.hex() == "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
+    assert signer.sign(b"", b"\x72").hex() == (
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+        "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+    )
+
+
+def test_the_agreement_is_that_of_rfc_7748() -> None:
+    # Section 6.1.
+    alice = AgreementKey(bytes.fromhex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"))
+    bob = AgreementKey(bytes.fromhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"))
+    assert alice.public.hex() == "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
+    assert alice.agree(bob.public).hex() == "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"
+
+
+def test_the_derivation_is_that_of_rfc_5869() -> None:
+    # Appendix A.1, its first 32 of 42 bytes.
+    key = derived_key(b"\x0b" * 22, bytes(range(13)), bytes(range(0xF0, 0xFA)))
+    assert key.hex() == "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
+
+
+def test_a_key_of_another_size_is_refused() -> None:
+    for size in (0, 31, 33):
+        for made in (Cipher, Signer, Verifier, AgreementKey):
+            with pytest.raises(ValueError, match=r"bytes|seed"):
+                made(bytes(size))
+        with pytest.raises(DecodeError, match="bad key"):
+            AgreementKey(b"m" * 32).agree(bytes(size))
+
+
+@pytest.mark.parametrize("size", [0, 63, 65])
+def test_a_signature_of_another_size_is_refused(size: int) -> None:
+    with pytest.raises(DecodeError, match="bad signature"):
+        Verifier(Signer(b"s" * 32).public).check(b"", b"data", bytes(size))
+
+
+def test_what_is_shorter_than_a_tag_is_refused() -> None:
+    with pytest.raises(DecodeError, match="truncated"):
+        Cipher(b"k" * 32).decrypt(bytes(NONCE_SIZE), bytes(TAG_SIZE - 1), b"")

@@ -92,6 +92,14 @@ REPORT: Final = Report(
 OUTCOMES: Final = replace(
     REPORT, outcomes=(Outcome(0, 1277, Told.REFUSED, 1), Outcome(1, 6, Told.HANDLED, 3), Outcome(0, 900, Told.GAP, 299))
 )
+RESULTS: Final = replace(
+    REPORT,
+    outcomes=(
+        Outcome(0, 1277, Told.REFUSED, 1),
+        Outcome(0, 900, Told.HANDLED, 3, 1),
+        Outcome(1, 6, Told.HANDLED, 0, 1),
+    ),
+)
 SKIP: Final = Skip(HEAD, 0, 1281, 3, Cause.NOT_FOR_YOU, 16, CHAIN)
 EARLIER_SKIP: Final = replace(SKIP, cause=Cause.NO_LONGER_KEPT, index=ANY_NODE, earlier=1)
 TURN: Final = Turn(HEAD, 0, 1, 1284, 1290, 2, (Stand(16, NODE_BOOT, 1284), Stand(4, 1, 2**40)))
@@ -220,6 +228,11 @@ def report() -> bytes:
 def outcomes() -> bytes:
     """OUTCOMES, sealed: a report that tells of single messages."""
     return seal_up(UpHeader(Kind.REPORT, GROUP, NODE, NODE_BOOT), upward_key(Kind.REPORT), encode_report(OUTCOMES))
+
+
+def results() -> bytes:
+    """RESULTS, sealed: a report that tells what handlers returned for messages of an earlier term."""
+    return seal_up(UpHeader(Kind.REPORT, GROUP, NODE, NODE_BOOT), upward_key(Kind.REPORT), encode_report(RESULTS))
 
 
 def request() -> bytes:

@@ -15,8 +15,10 @@ from netcrier.control.types.broadcast import BroadcastRequest, ReceiptsRequest
 from netcrier.control.types.master import MasterStatus
 from netcrier.control.types.roster import NodeRequest
 from netcrier.control.types.trust import TokenRequest
+from netcrier.wire.handled import Code
 from netcrier_ctl.lab import Lab
 
+from tests.handlers import handler
 from tests.links import only_ipv6
 from tests.site import Daemon, Site, eventually
 
@@ -280,6 +282,38 @@ def test_a_node_that_was_away_gets_the_old_term_from_the_new_master_and_who_has_
         wanted = {"node1": "delivered", "node2": "delivered"}
         eventually(lambda: all(states(one.id) == wanted for one in (*missed, sent)), "all but what expired is known")
         eventually(lambda: states(lost.id) == {"node1": "delivered", "node2": "missed"}, "and what expired")
+
+
+def test_what_handlers_of_the_old_term_return_after_the_take_over_is_told_to_the_new_master(tmp_path: Path) -> None:
+    with Lab(HOSTS) as lab:
+        here = Pair(lab, tmp_path)
+        here.start("node1", "node2", NETCRIER_HANDLERS_FIRST_USE="true")
+        for host, node in here.nodes.items():
+            script = f"touch {tmp_path / host}.begun; until [ -e {tmp_path / host}.open ]; do sleep 0.02; done; exit 3"
+            handler(node.place / "config" / "handlers.d", script, "message")
+        first, second = (here.broadcast(body, body.decode()) for body in (b"one", b"two"))
+        for host in here.nodes:
+            here.wait_logged(host, 1, 2)
+            eventually((tmp_path / f"{host}.begun").exists, "its handler has begun")
+        here.master.stop()
+        spare = here.copy()
+        spare.call("master.takeover")
+        eventually(lambda: _speaks(spare, 2), "it speaks in term 2")
+        say(here, spare, "new term")
+        here.nodes["node2"].kill()
+        for host in here.nodes:
+            (tmp_path / f"{host}.open").touch()
+        here.nodes["node2"].start()
+
+        def results(message: str) -> dict[str, tuple[str, int]]:
+            rows = spare.call("receipts", ReceiptsRequest(message)).rows
+            return {row.name: (row.state, row.code) for row in rows}
+
+        wanted = {"node1": ("handled", 3), "node2": ("handled", Code.UNCERTAIN)}
+        eventually(lambda: results(first.id) == wanted, "how the first's handlers ended is known")
+        wanted["node2"] = ("handled", 3)
+        eventually(lambda: results(second.id) == wanted, "and the second's")
+        eventually(lambda: results("2/1") == wanted, "and those of the new term")
 
 
 def test_what_the_copy_lacks_is_a_gap_to_a_node_that_lacks_it_too(tmp_path: Path) -> None:

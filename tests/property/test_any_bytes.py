@@ -104,6 +104,7 @@ PLAINTEXTS: Final = [
     datagrams.heard_plaintext(),
     datagrams.turn_plaintext(),
     encode_report(datagrams.OUTCOMES),
+    encode_report(datagrams.RESULTS),
     encode_report(datagrams.REPORT),
     encode_request(datagrams.REQUEST),
     encode_catch_up(datagrams.CATCH_UP),

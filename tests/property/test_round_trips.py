@@ -54,6 +54,7 @@ from netcrier.wire.limits import (
     LANES_MAX,
     OUTCOMES_MAX,
     RANGES_MAX,
+    RESULTS_MAX,
     SKIP_MAX,
 )
 from netcrier.wire.message import Message, decode_message, encode_message
@@ -126,9 +127,17 @@ EXTRAS: Final = tuples_of(EXTRAS_MAX, uints(8), DIGESTS)
 
 LANE_REPORTS: Final = st.builds(LaneReport, uints(1), uints(4), uints(8), uints(8), DIGESTS, EXTRAS)
 
+OUTCOMES: Final = st.builds(Outcome, uints(1), uints(8), st.sampled_from(Told), uints(2))
+
+RESULTS: Final = st.builds(Outcome, uints(1), uints(8), st.just(Told.HANDLED), uints(2), uints(4))
+
 REPORTS: Final = st.builds(
     Report, uints(8), st.lists(LANE_REPORTS, max_size=LANES_MAX).map(tuple), uints(8), uints(4), uints(4),
-    st.lists(st.builds(Outcome, uints(1), uints(8), st.sampled_from(Told), uints(2)), max_size=OUTCOMES_MAX).map(tuple),
+    st.builds(
+        lambda own, earlier: (*own, *earlier),
+        st.lists(OUTCOMES, max_size=OUTCOMES_MAX),
+        st.lists(RESULTS, max_size=RESULTS_MAX),
+    ),
 )  # fmt: skip
 
 SKIPS: Final = st.builds(

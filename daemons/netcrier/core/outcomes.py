@@ -5,7 +5,8 @@ Rules:
 - Reports list the lowest numbers first, so that a list that is cut off still says up to where the marks can be trusted;
   what handlers returned says nothing of marks and stands behind.
 - While something is untold, reports come of themselves, ever more rarely; with each HEARD they begin anew.
-- Of a term that its lane has left nothing is told: all but results of handlers was heard before it left.
+- Of a term that its lane has left only what handlers returned is told, as far as a report has room for it: all else
+  was heard before it left.
 - At most HANDLED_KEPT_MAX results of handlers are kept: of the oldest ones the master then knows `delivered`, which is
   true. The others are never dropped; there is one at most for each message or run of messages that the node passed.
 """
@@ -16,9 +17,10 @@ from collections.abc import Callable, Iterable, Mapping
 from heapq import nsmallest
 
 import msgspec
+from msgspec.structs import replace
 
 from netcrier.core.pacing import untold_delay
-from netcrier.wire.limits import HANDLED_KEPT_MAX, OUTCOMES_MAX
+from netcrier.wire.limits import HANDLED_KEPT_MAX, OUTCOMES_MAX, RESULTS_MAX
 from netcrier.wire.report import Outcome, Told
 
 _LISTINGS = 64
@@ -53,11 +55,14 @@ class Outcomes:
         return len(self._kept)
 
     def add(self, found: Iterable[Untold], now: float) -> list[Untold]:
-        """They are in the journal; what has to leave it for want of room, or is of a term that is over."""
+        """They are in the journal; what has to leave it for want of room, or tells what was heard with its term."""
         self._kept |= dict.fromkeys(found)
         handled = [one for one in self._kept if one.outcome.told is Told.HANDLED]
-        over = {one for one in self._kept if one.term < self._terms.get(one.outcome.lane, 0)}
-        dropped = [*over, *[one for one in handled if one not in over][: max(0, len(handled) - HANDLED_KEPT_MAX)]]
+        over = [one for one in self._kept if one.term < self._terms.get(one.outcome.lane, 0)]
+        dropped = [
+            *(one for one in over if one.outcome.told is not Told.HANDLED),
+            *handled[: max(0, len(handled) - HANDLED_KEPT_MAX)],
+        ]
         for one in dropped:
             del self._kept[one]
         self._attempts = 0
@@ -81,14 +86,19 @@ class Outcomes:
             self.timer = None
             return ()
         present = (one for one in self._kept if one.term == terms.get(one.outcome.lane))
-        listing = tuple(nsmallest(OUTCOMES_MAX, present, key=lambda one: one.place))
+        own = nsmallest(OUTCOMES_MAX, present, key=lambda one: one.place)
+        results = (one for one in self._kept if one.outcome.told is Told.HANDLED)
+        before = (one for one in results if one.term < terms.get(one.outcome.lane, 0))
+        room = (OUTCOMES_MAX - len(own)) * RESULTS_MAX // OUTCOMES_MAX
+        earlier = nsmallest(room, before, key=lambda one: (one.term, one.place))
+        listing = (*own, *earlier)
         if listing:
             self._listings[counter] = listing
             if len(self._listings) > _LISTINGS:
                 del self._listings[next(iter(self._listings))]
         self._attempts += 1
         self._again(now)
-        return tuple(one.outcome for one in listing)
+        return (*(one.outcome for one in own), *(replace(one.outcome, earlier=one.term) for one in earlier))
 
     def heard(self, counter: int, now: float) -> list[Untold]:
         """The master has committed that report; what may leave the journal."""

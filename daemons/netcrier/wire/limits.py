@@ -67,6 +67,10 @@ EXTRAS_MAX: Final = 24
 OUTCOMES_MAX: Final = 32
 """Outcomes of single messages that one report lists. The rest is listed once the master has these."""
 
+RESULTS_MAX: Final = 24
+"""Results of handlers of earlier terms that one report lists beside nothing else; three for every four outcomes that it
+has room for. The rest is listed once the master has these."""
+
 HANDLED_KEPT_MAX: Final = 4096
 """Results of handlers that a node keeps until the master has heard them. Beyond, the oldest are dropped: of those
 messages the master then knows that they were delivered."""

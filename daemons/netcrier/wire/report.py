@@ -2,7 +2,8 @@
 
 REPORT   counter 8, beacon's counter 8 and µs held 4 (for the round trip; 0: none), kernel drops 4,
          lanes 1+n*(lane 1, term 4, received 8, delivered 8, chain 16, extras 1+n*(sequence 8, digest 16)),
-         outcomes 1+n*(lane 1, sequence 8, outcome 1, code 2): what marks cannot say of single messages
+         outcomes 1+n*(lane 1, sequence 8, outcome 1, code 2): what marks cannot say of single messages,
+         and where handlers have ended for messages of earlier terms 1+n*(term 4, lane 1, sequence 8, code 2)
 REQUEST  counter 8, term 4, lane 1, ranges 1+n*(first 8, count 2)
 """
 
@@ -17,7 +18,14 @@ import msgspec
 from netcrier.errors import DecodeError
 from netcrier.wire.codec import Reader, Writer, at_most
 from netcrier.wire.envelope import DIGEST_SIZE, Digest
-from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX, OUTCOMES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+from netcrier.wire.limits import (
+    EXTRAS_MAX,
+    LANES_MAX,
+    OUTCOMES_MAX,
+    RANGES_MAX,
+    REQUEST_MESSAGES_MAX,
+    RESULTS_MAX,
+)
 
 
 class LaneReport(msgspec.Struct, frozen=True):
@@ -51,6 +59,8 @@ _LANE: Final = Struct(f">BIQQ{DIGEST_SIZE}sB")
 """From the lane to the number of extras."""
 _EXTRA: Final = Struct(f">Q{DIGEST_SIZE}s")
 _OUTCOME: Final = Struct(">BQBH")
+_RESULT: Final = Struct(">IBQH")
+"""Of an earlier term; it is HANDLED."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -64,10 +74,12 @@ class Outcome(msgspec.Struct, frozen=True):
     sequence: int
     told: Told
     code: int = 0
+    earlier: int | None = None
+    """The term of the message, where it is an earlier one than its lane's; it is HANDLED then."""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All lanes of a node."""
+    """All lanes of a node. Outcomes of earlier terms stand behind the others."""
 
     counter: int
     lanes: tuple[LaneReport, ...]
@@ -95,9 +107,16 @@ def encode_report(report: Report) -> bytes:
         writer.fields(_LANE, lane.lane, lane.term, lane.received, lane.delivered, lane.chain, len(lane.extras))
         for sequence, digest in lane.extras:
             writer.fields(_EXTRA, sequence, digest)
-    writer.uint(len(report.outcomes), 1)
-    for outcome in report.outcomes:
+    present = [outcome for outcome in report.outcomes if outcome.earlier is None]
+    writer.uint(len(present), 1)
+    for outcome in present:
         writer.fields(_OUTCOME, outcome.lane, outcome.sequence, outcome.told, outcome.code)
+    if len(present) < len(report.outcomes):
+        writer.uint(len(report.outcomes) - len(present), 1)
+    for outcome in report.outcomes:
+        if outcome.earlier is not None:
+            assert outcome.told is Told.HANDLED
+            writer.fields(_RESULT, outcome.earlier, outcome.lane, outcome.sequence, outcome.code)
     return bytes(writer)
 
 
@@ -106,6 +125,11 @@ def _read_outcome(reader: Reader) -> Outcome:
     if told not in _TOLD:
         raise DecodeError("malformed", f"outcome {told}")
     return Outcome(lane, sequence, Told(told), code)
+
+
+def _read_result(reader: Reader) -> Outcome:
+    earlier, lane, sequence, code = reader.fields(_RESULT)
+    return Outcome(lane, sequence, Told.HANDLED, code, earlier)
 
 
 def _read_lane(reader: Reader) -> LaneReport:
@@ -123,6 +147,8 @@ def decode_report(plaintext: bytes) -> Report:
     counter, beacon_counter, held_us, drops, count = reader.fields(_REPORT)
     lanes = tuple([_read_lane(reader) for _ in range(at_most(count, LANES_MAX))])
     outcomes = tuple([_read_outcome(reader) for _ in range(reader.count(OUTCOMES_MAX))])
+    if reader.left > 1:
+        outcomes += tuple([_read_result(reader) for _ in range(reader.count(RESULTS_MAX))])
     reader.end()
     return Report(counter, lanes, beacon_counter, held_us, drops, outcomes)
 

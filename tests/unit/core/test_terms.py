@@ -10,11 +10,12 @@ from netcrier.core.delivery import State
 from netcrier.core.events import Received
 from netcrier.core.master.outbox import OutLane
 from netcrier.core.node.batch import Passed
+from netcrier.core.outcomes import Untold
 from netcrier.ids import LANES, MessageId
 from netcrier.wire.header import read_front
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import CATCH_UP_LAG
-from netcrier.wire.report import Told
+from netcrier.wire.report import Outcome, Told
 
 from tests.network import MASTER, Network, enrolled
 from tests.network_node import Node
@@ -74,6 +75,75 @@ def test_what_a_full_log_takes_after_its_term_is_over_is_told_as_delivered_all_t
     before = len(net.risen)
     net.run(30)
     assert len(net.risen) - before < 20, "nothing is told again and again"
+
+
+def handled(message: MessageId, code: int) -> Untold:
+    return Untold(message.term, Outcome(message.lane, message.sequence, Told.HANDLED, code))
+
+
+def end_handlers(net: Network, node: Node, *ended: Untold) -> None:
+    """What the shell does when handlers have ended."""
+    node.untold |= dict.fromkeys(ended)
+    node.listener.tell(ended, net.now)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_what_handlers_return_after_their_messages_term_is_over_is_told_to_the_next_master(
+    restarts: int, heard: bool
+) -> None:
+    net = enrolled(2, seed=39)
+    node = net.nodes[0]
+    old = [net.broadcast(b"%d" % number, lane=number % 2).id for number in range(4)]
+    net.run(2)
+    net.lose = lambda data, _up: read_front(data).kind is Kind.HEARD
+    end_handlers(net, node, handled(old[0], 1), handled(old[1], 0))
+    net.begin_term(2)
+    net.run(5, until=lambda: terms_of(node) == [2, 2])
+    net.begin_term(5)
+    net.run(5, until=lambda: terms_of(node) == [5, 5])
+    end_handlers(net, node, handled(old[2], 3))
+    for _ in range(restarts):
+        node.start()
+    new = net.broadcast(b"in the new term").id
+    net.lose = lambda data, _up: not heard and read_front(data).kind is Kind.HEARD
+    net.run(20)
+    end_handlers(net, node, handled(old[3], 518), handled(new, 0))
+    net.run(20)
+    member = net.master.roster.get(node.listener.id)
+    assert member
+    last = {one.message: one for one in net.receipts if one.index == member.row.index}
+    assert [(last[one].state, last[one].code) for one in (*old, new)] == [
+        (State.HANDLED, code) for code in (1, 0, 3, 518, 0)
+    ]
+    assert len(node.untold) == (0 if heard else 5)
+    net.lose = lambda _data, _up: False
+    net.run(20)
+    assert node.untold == {}
+    before = len(net.risen)
+    net.run(30)
+    assert len(net.risen) - before < 20, "nothing is told again and again"
+
+
+def test_what_handlers_returned_for_a_message_that_the_new_store_lacks_is_nothing_to_it_and_told_once() -> None:
+    net = enrolled(2, seed=40)
+    node = net.nodes[0]
+    first, lost = net.broadcast(b"first").id, net.broadcast(b"lost").id
+    net.run(1)
+    for lane in net.lanes:  # the store is a copy from before
+        lane.digests, lane.chains = lane.digests[:1], lane.chains[:1]
+    net.master.deliveries._all.pop(lost)
+    net.begin_term(2)
+    net.run(5, until=lambda: terms_of(node) == [2, 2])
+    end_handlers(net, node, handled(first, 0), handled(lost, 0))
+    net.run(5)
+    assert node.untold == {}
+    handled_ = [one.message for one in net.receipts if one.state is State.HANDLED]
+    assert handled_ == [first]
+    new = [net.broadcast(b"%d" % number).id for number in range(2)]
+    net.run(2)
+    assert new[1].sequence == lost.sequence
+    assert [one.message for one in net.receipts if one.state is State.HANDLED] == [first], "a number is of its term"
 
 
 def test_a_batch_of_the_old_term_that_is_committed_late_still_counts_there() -> None:

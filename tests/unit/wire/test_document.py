@@ -114,6 +114,7 @@ def test_the_stated_sizes_are_those_of_the_vectors() -> None:
     assert len(datagrams.turn()) == DOWN_SIZE + 28 + 58 + 16 * 2 + 64
     assert len(datagrams.earlier_skip()) == len(datagrams.skip()) + 4
     assert len(encode_report(datagrams.OUTCOMES)) == len(encode_report(datagrams.REPORT)) + 12 * 3
+    assert len(encode_report(datagrams.RESULTS)) == len(encode_report(datagrams.REPORT)) + 12 + 1 + 15 * 2
     assert len(datagrams.solicit()) == DOWN_SIZE + 28 + 51 + len(datagrams.SOLICIT.bitmap) + 64
     assert len(encode_report(datagrams.REPORT)) == 25 + 2 * 38 + 24 + 1
     assert len(datagrams.welcome()) == 60 + 16 + 81 + 1 + 36 * 2 + 1 + 29 + 1 + name

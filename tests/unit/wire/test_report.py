@@ -7,7 +7,15 @@ from msgspec.structs import replace
 from netcrier.errors import DecodeError
 from netcrier.wire.envelope import TAG_SIZE, digest
 from netcrier.wire.header import UP_SIZE
-from netcrier.wire.limits import DATAGRAM_MAX, EXTRAS_MAX, LANES_MAX, OUTCOMES_MAX, RANGES_MAX, REQUEST_MESSAGES_MAX
+from netcrier.wire.limits import (
+    DATAGRAM_MAX,
+    EXTRAS_MAX,
+    LANES_MAX,
+    OUTCOMES_MAX,
+    RANGES_MAX,
+    REQUEST_MESSAGES_MAX,
+    RESULTS_MAX,
+)
 from netcrier.wire.report import (
     LaneReport,
     Outcome,
@@ -55,12 +63,33 @@ def test_a_report_lists_32_outcomes_beside_all_else_and_not_33() -> None:
         decode_report(encode_report(replace(full, outcomes=outcomes)))
 
 
+def test_a_report_lists_24_results_of_earlier_terms_beside_all_else_and_not_25() -> None:
+    results = tuple(Outcome(1, number, Told.HANDLED, 3, 7) for number in range(RESULTS_MAX + 1))
+    lanes = (lane_with(EXTRAS_MAX), *(lane_with(0) for _ in range(LANES_MAX - 1)))
+    full = Report(1, lanes, outcomes=results[1:])
+    assert decode_report(encode_report(full)) == full
+    assert SEALED + len(encode_report(full)) <= DATAGRAM_MAX
+    with pytest.raises(DecodeError, match="malformed"):
+        decode_report(encode_report(replace(full, outcomes=results)))
+
+
 @pytest.mark.parametrize("told", [0, 2, 5, 8, 255])
 def test_an_outcome_that_no_node_tells_is_malformed(told: int) -> None:
     data = bytearray(encode_report(Report(1, (), outcomes=(Outcome(0, 1, Told.REFUSED),))))
     data[-3] = told
     with pytest.raises(DecodeError, match="malformed"):
         decode_report(bytes(data))
+
+
+def test_a_report_that_says_it_has_results_of_earlier_terms_has_some() -> None:
+    results = len(encode_report(datagrams.RESULTS)) - 15 * 2
+    data = bytearray(encode_report(datagrams.RESULTS))
+    data[results - 1] = 0
+    with pytest.raises(DecodeError, match="trailing"):
+        decode_report(bytes(data))
+    for size in range(results + 1, len(data)):
+        with pytest.raises(DecodeError, match="truncated"):
+            decode_report(encode_report(datagrams.RESULTS)[:size])
 
 
 @pytest.mark.parametrize("encoded", [encode_report(datagrams.REPORT), encode_request(datagrams.REQUEST)])

@@ -42,7 +42,13 @@ def frozen(kind: Kind) -> bytes:
 
 
 def test_every_kind_of_this_version_has_a_vector() -> None:
-    more = {"TOKEN", "MESSAGE in blocks", "REPORT with outcomes", "SKIP of an earlier term"}
+    more = {
+        "TOKEN",
+        "MESSAGE in blocks",
+        "REPORT with outcomes",
+        "REPORT of an earlier term",
+        "SKIP of an earlier term",
+    }
     assert set(FROZEN) == {kind.name for kind in Kind} | more
 
 
@@ -131,6 +137,12 @@ def test_the_frozen_report_with_outcomes_is_read() -> None:
     assert datagrams.outcomes().hex() == FROZEN["REPORT with outcomes"]
     data = bytes.fromhex(FROZEN["REPORT with outcomes"])
     assert decode_report(datagrams.upward_key(Kind.REPORT).open(data, UP_SIZE)) == datagrams.OUTCOMES
+
+
+def test_the_frozen_report_of_an_earlier_term_is_read() -> None:
+    assert datagrams.results().hex() == FROZEN["REPORT of an earlier term"]
+    data = bytes.fromhex(FROZEN["REPORT of an earlier term"])
+    assert decode_report(datagrams.upward_key(Kind.REPORT).open(data, UP_SIZE)) == datagrams.RESULTS
 
 
 def test_the_frozen_hello_is_read() -> None:

@@ -39,10 +39,11 @@ class Teller(msgspec.Struct, frozen=True):
     def outcomes(
         self, node: Node, report: Report, lane_of: Callable[[int, int], OutLane | None], now: float
     ) -> Iterator[Receipt]:
-        """Of single messages, each of the term in which the node has its lane; `lane_of` gives a term's lane."""
+        """Of single messages, each of the term in which the node has its lane, or of the one that it names; `lane_of`
+        gives a term's lane."""
         terms = {lane.lane: lane.term for lane in report.lanes}
         for outcome in report.outcomes:
-            term = terms.get(outcome.lane, 0)
+            term = terms.get(outcome.lane, 0) if outcome.earlier is None else outcome.earlier
             lane = lane_of(term, outcome.lane)
             if lane:
                 yield from self._outcome(term, node.row.index, outcome, lane, now)

@@ -9,6 +9,7 @@ and with it the chain of every receipt.
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,9 @@ from netcrier.ids import LANES, MessageId
 from netcrier.wire.codec import Reader, Writer
 from netcrier.wire.envelope import DIGEST_SIZE, Digest
 from netcrier.wire.limits import BLOCKS_MAX, BODY_MAX, FRAGMENT_SIZE, FRAGMENTS_MAX, MESSAGE_MAX
+
+_FRAGMENT: Final = blake2b(digest_size=DIGEST_SIZE, person=b"nc fragment")
+"""Copied for each: its parameters are read once."""
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -44,7 +48,9 @@ def block_length(size: int, number: int) -> int:
 
 def fragment_hash(data: bytes) -> Digest:
     """What a BLOCK says of a fragment."""
-    return Digest(blake2b(data, digest_size=DIGEST_SIZE, person=b"nc fragment").digest())
+    hasher = _FRAGMENT.copy()
+    hasher.update(data)
+    return Digest(hasher.digest())
 
 
 def block_digest(hashes: tuple[Digest, ...]) -> Digest:

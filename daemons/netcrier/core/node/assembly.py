@@ -109,9 +109,9 @@ class Assembly:
 
     def fragment(self, piece: Fragment, now: float) -> Arrival | None:
         """A FRAGMENT; the message where this made it whole."""
-        identity, number, place, data = piece
-        partial = self._partials.get(identity) or self._partial(identity, now)
-        block = partial.block(number)
+        number, place, data = piece.block, piece.place, piece.data
+        partial = self._partials.get(piece.message) or self._partial(piece.message, now)
+        block = partial.blocks.get(number) or partial.block(number)
         if place in block.parts:
             raise DecodeError("duplicate")
         hashes = block.hashes
@@ -127,10 +127,10 @@ class Assembly:
 
     def parity(self, piece: Fragment, now: float) -> Arrival | None:
         """A PARITY; the message where this made it whole."""
-        identity, number, place, data = piece
+        number, place, data = piece.block, piece.place, piece.data
         if self._parity is None:
             raise DecodeError("no use")
-        partial = self._partials.get(identity) or self._partial(identity, now)
+        partial = self._partials.get(piece.message) or self._partial(piece.message, now)
         block = partial.block(number)
         if block.whole or place in block.parity:
             raise DecodeError("duplicate")

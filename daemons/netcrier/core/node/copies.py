@@ -11,7 +11,7 @@ from typing import Final
 from netcrier.wire.envelope import TAG_SIZE
 
 KEPT: Final = 64
-"""Datagrams that are remembered."""
+"""Datagrams that are remembered at least, and twice as many at most."""
 SOON: Final = 1.0
 """Seconds within which the same bytes are a copy."""
 
@@ -21,14 +21,16 @@ class Copies:
 
     def __init__(self) -> None:
         self._heard: dict[bytes, float] = {}
+        self._before: dict[bytes, float] = {}
 
     def heard(self, data: bytes, now: float) -> None:
         """A datagram was taken."""
         self._heard[data[-TAG_SIZE:]] = now
-        if len(self._heard) > KEPT:
-            del self._heard[next(iter(self._heard))]
+        if len(self._heard) >= KEPT:
+            self._before, self._heard = self._heard, {}
 
     def is_copy(self, data: bytes, now: float) -> bool:
         """Whether the same was taken just now."""
-        at = self._heard.get(data[-TAG_SIZE:])
+        tail = data[-TAG_SIZE:]
+        at = self._heard.get(tail, self._before.get(tail))
         return at is not None and now - at <= SOON

@@ -28,6 +28,8 @@ class Epochs:
         self._secrets = {epoch: secret for epoch, secret in keys if epoch >= self.current}
         self._seals = {epoch: SealKey(secret) for epoch, secret in self._secrets.items()}
         self._ends: dict[int, float] = {}
+        self.by_header: dict[bytes, SealKey] = {}
+        """The seals again, by the headers (front and epoch) that were found good; empty after each change."""
 
     @property
     def any(self) -> bool:
@@ -62,6 +64,7 @@ class Epochs:
         if epoch == self.current or epoch not in self._seals:
             return False
         self.current = epoch
+        self.by_header.clear()
         for old in self._seals:
             if old < epoch:
                 self._ends.setdefault(old, now + OLD_EPOCH)
@@ -69,6 +72,7 @@ class Epochs:
 
     def drop(self, epoch: int) -> None:
         """The master has another key under this number."""
+        self.by_header.clear()
         self._secrets.pop(epoch, None)
         self._seals.pop(epoch, None)
 

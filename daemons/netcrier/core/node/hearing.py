@@ -16,8 +16,8 @@ from netcrier.core.replay import CounterWindow
 from netcrier.errors import DecodeError
 from netcrier.wire import signed
 from netcrier.wire.beacon import Beacon, Marks, open_marks, verify_beacon
-from netcrier.wire.envelope import AgreementKey, Verifier
-from netcrier.wire.header import epoch_of, group_of, open_down
+from netcrier.wire.envelope import AgreementKey, SealKey, Verifier
+from netcrier.wire.header import DOWN_SIZE, epoch_of, group_of
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import STRANGERS_PER_SECOND
 from netcrier.wire.signed import Head
@@ -112,13 +112,8 @@ class Hearing:
 
     def opened(self, kind: Kind, data: bytes) -> bytes:
         """The plaintext of what is sealed for the group; nothing is verified yet."""
-        if self.pin is None:
-            raise DecodeError("not enrolled")
-        if group_of(data) != self.pin.group:
-            raise DecodeError("other group")
-        if kind not in CONTENT:
-            self.epochs.not_before(epoch_of(data))
-        return open_down(data, self.epochs.seals)
+        key = self.epochs.by_header.get(data[:DOWN_SIZE]) or self._key(kind, data)
+        return key.open(data, DOWN_SIZE)
 
     def said(self, kind: Kind, plaintext: bytes, head: Head) -> None:
         """Returns where the master has signed this; DecodeError else."""
@@ -139,6 +134,21 @@ class Hearing:
         if not self._counters.accept(head.counter):
             raise DecodeError("replayed")
         return newer
+
+    def _key(self, kind: Kind, data: bytes) -> SealKey:
+        """By what this is sealed, once its header has been looked at; DecodeError where it is not taken."""
+        if self.pin is None:
+            raise DecodeError("not enrolled")
+        if group_of(data) != self.pin.group:
+            raise DecodeError("other group")
+        epoch = epoch_of(data)
+        if kind not in CONTENT:
+            self.epochs.not_before(epoch)
+        key = self.epochs.seals.get(epoch)
+        if key is None:
+            raise DecodeError("unknown epoch")
+        self.epochs.by_header[data[:DOWN_SIZE]] = key
+        return key
 
     def current(self, term: int, boot: int) -> None:
         """Refuse an answer of a lower boot than was heard."""

@@ -52,7 +52,9 @@ class Intake:
     def fragment(self, piece: Fragment, now: float) -> None:
         """A part of a body."""
         self._expect(piece.message)
-        self._offer(self.assembly.fragment(piece, now))
+        arrival = self.assembly.fragment(piece, now)
+        if arrival is not None:
+            self._offer(arrival)
 
     def parity(self, piece: Fragment, now: float) -> None:
         """What stands for any lacking part of a block."""

@@ -87,9 +87,9 @@ def test_a_fragment_that_is_not_the_blocks_is_refused() -> None:
     for piece in parts.pieces[:3]:
         parts.feed(one, piece)
     with pytest.raises(DecodeError, match="bad fragment"):
-        one.fragment(parts.fragments[0]._replace(data=b"forged"), 0.0)
+        one.fragment(replace(parts.fragments[0], data=b"forged"), 0.0)
     with pytest.raises(DecodeError, match="bad fragment"):
-        one.fragment(parts.fragments[0]._replace(block=1, place=31), 0.0)
+        one.fragment(replace(parts.fragments[0], block=1, place=31), 0.0)
 
 
 def test_a_block_that_is_not_the_messages_is_refused() -> None:
@@ -103,7 +103,7 @@ def test_a_block_that_is_not_the_messages_is_refused() -> None:
 
 def test_forged_pieces_that_came_first_give_way_to_the_true_ones() -> None:
     parts, one = Parts(), assembly()
-    one.fragment(parts.fragments[0]._replace(data=b"forged"), 0.0)
+    one.fragment(replace(parts.fragments[0], data=b"forged"), 0.0)
     one.fragment(Fragment(parts.id, 9, 0, b"of no block"), 0.0)
     one.block(replace(parts.blocks[0], hashes=(Digest(bytes(16)),)), 0.0)
     one.message(parts.arrival, 0.0)

@@ -15,6 +15,7 @@ from netcrier.core.delivery import Delivery, Receipt
 from netcrier.core.events import (
     Address,
     Audience,
+    CatchUpWanted,
     Completed,
     Datagram,
     Enrolling,
@@ -81,6 +82,8 @@ class Network:
         self.lose: Callable[[bytes, bool], bool] = lambda _data, _up: self.chance.random() < loss
         self.now = 100.0
         self.no_tcp = False
+        self.tcp_delay = 0.0
+        """Seconds until a connection is there."""
         self.connections = 0
         self.shelf = Shelf()
         self.rows: dict[bytes, NodeRow] = {}
@@ -106,6 +109,8 @@ class Network:
         """Where the shell sends one by one."""
         self._flights: list[tuple[float, int, bytes, Address, Node | None]] = []
         self._order = 0
+        self._calls: list[tuple[float, Node, CatchUpWanted]] = []
+        """Connections that are being made."""
 
     def start_master(self) -> None:
         """Start, or start again from what is on the disk."""
@@ -181,6 +186,7 @@ class Network:
             before, turns = self.now, turns + 1 if self.now == before else 0
             assert turns < 1000, "a machine is due and does nothing"
             times = [self.master.timer, end, *(flight[0] for flight in self._flights)]
+            times += [at for at, _, _ in self._calls]
             times += [node.listener.timer for node in self.nodes if node.listener.timer is not None]
             self.now = max(self.now, min(times))
             self._pump()
@@ -212,8 +218,11 @@ class Network:
 
     def _connect(self, node: Node) -> None:
         """Catch-up: a connection that loses nothing, or, with `no_tcp`, is never made."""
-        while node.wanted:
-            wanted, before = node.wanted.pop(), node.listener.received
+        self._calls += [(self.now + self.tcp_delay, node, wanted) for wanted in node.wanted]
+        node.wanted.clear()
+        for call in [call for call in self._calls if call[0] <= self.now and call[1] is node]:
+            self._calls.remove(call)
+            wanted, before = call[2], node.listener.received
             if not self.no_tcp:
                 self.connections += 1
                 _, frames = self.master.catch_up(Received(wanted.ask, node.address, self.now, self.now_us))
@@ -221,6 +230,11 @@ class Network:
                     node.listener.receive(Received(data, MASTER, self.now, self.now_us))
                     node.settle(self.now)
             node.listener.caught_up(self.now, progressed=node.listener.received > before)
+
+    @property
+    def calling(self) -> bool:
+        """Whether a connection is being made."""
+        return bool(self._calls)
 
     def _carry_down(self, datagram: Datagram) -> None:
         if datagram.to is Audience.MASTERS:

@@ -235,6 +235,8 @@ class App:
                 self._pump.flush()
                 await self.recording.committed()
                 listener.catching_up(loop.time())
+            if _marks(listener) == before:
+                _log.info("catch-up from %s by TCP brought nothing", wanted.master[0])
         except (OSError, TimeoutError, DecodeError) as error:
             _log.info("catch-up from %s by TCP ended early: %s", wanted.master[0], error or type(error).__name__)
         listener.caught_up(loop.time(), progressed=_marks(listener) != before)

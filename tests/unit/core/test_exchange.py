@@ -79,6 +79,25 @@ def test_a_node_that_lags_far_catches_up_also_where_no_connection_is_made(no_tcp
     assert net.connections == (0 if no_tcp else 1)
 
 
+def test_a_connection_whose_question_udp_overtakes_is_served_all_the_same() -> None:
+    net = enrolled(2, seed=13)
+    away = net.nodes.pop()
+    sent = [net.broadcast(b"x").id for _ in range(CATCH_UP_LAG)]
+    net.run(2)
+    away.start()
+    net.nodes.append(away)
+    net.tcp_delay = 1.5
+    net.lose = lambda _data, up: up and not net.calling
+    net.run(2, until=lambda: net.calling)
+    net.risen.clear()
+    net.run(1.4)
+    assert Kind.REPORT in {read_front(data).kind for data in net.risen}, "it was asked meanwhile"
+    net.run(10, until=lambda: len(net.completed) == len(sent))
+    assert away.log == sent
+    assert (net.connections, net.master.stock.caught_up, net.master.repair.repeated) == (1, len(sent), 0)
+    assert net.master.refused.total() == 0
+
+
 def test_a_few_numbers_are_repaired_without_a_connection() -> None:
     net = enrolled(2, seed=12)
     away = net.nodes.pop()

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from netcrier.core.events import Address, MasterEvent, NodeChanged, Received
+from netcrier.core.events import MasterEvent, NodeChanged, Received
 from netcrier.core.master.reach import Reach
 from netcrier.core.master.roster import Node, Roster
 from netcrier.core.master.solicitor import Solicitor
@@ -67,18 +67,24 @@ class Reception:
 
     def fresh(self, node: Node, counter: int, got: Received) -> None:
         """Refuse what is replayed; take note of where and when the node spoke."""
-        self.spoke(node, counter, got, got.source)
-
-    def spoke(self, node: Node, counter: int, got: Received, address: Address | None) -> None:
-        """As `fresh`; `address` None where it does not say where the node listens."""
         if not node.counters.accept(counter):
             raise DecodeError("replayed")
-        if address is not None and node.address != address:
+        address = got.source
+        if node.address != address:
             node.address = address
             node.row = replace(node.row, address=address[0], port=address[1], seen_us=got.now_us)
             if node.row.single_us:
                 self._reach.settle()
             self._events.append(NodeChanged(node.row))
+        self._heard(node, got)
+
+    def called(self, node: Node, counter: int, got: Received) -> None:
+        """As `fresh`, by TCP: that does not say where the node listens."""
+        if not node.calls.accept(counter):
+            raise DecodeError("replayed")
+        self._heard(node, got)
+
+    def _heard(self, node: Node, got: Received) -> None:
         node.row = replace(node.row, seen_us=got.now_us)
         node.heard_at = got.now
         self._solicitor.heard(node, got.now)

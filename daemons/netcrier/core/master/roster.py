@@ -34,6 +34,8 @@ class Node:
     settled: dict[tuple[int, int], int] = field(default_factory=dict)
     """By term and lane: up to which number its reports have said all."""
     counters: CounterWindow = field(default_factory=CounterWindow)
+    calls: CounterWindow = field(default_factory=CounterWindow)
+    """Of what came by TCP, which UDP may overtake: its first counter says nothing of these."""
     keys: dict[Kind, SealKey] = field(default_factory=dict)
     solicited: int = 0
     solicited_at: float = 0.0
@@ -56,7 +58,7 @@ class Node:
     def take(self, row: NodeRow) -> None:
         """The row has changed; in a higher boot the node counts anew, and boots do not go back."""
         if row.boot > self.row.boot:
-            self.counters = CounterWindow()
+            self.counters, self.calls = CounterWindow(), CounterWindow()
             self.keys.clear()
         self.row = replace(row, boot=max(row.boot, self.row.boot))
 

@@ -256,7 +256,7 @@ class Speaker:
         if not self.tenure.speaking:
             raise DecodeError("not speaking")
         node, asked = self._reception.open(got.data, decode_catch_up)
-        self._reception.spoke(node, asked.counter, got, None)
+        self._reception.called(node, asked.counter, got)
         return node.row.index, self.stock.frames(asked, node.row.index, got.now_us)
 
     def inquire(self, now: float, now_us: int) -> None:

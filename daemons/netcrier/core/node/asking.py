@@ -50,8 +50,11 @@ class Asking:
 
     def look_behind(self, presence: float, now: float) -> None:
         """Connect for what lacks where it is much. `presence` is the group's interval, seconds."""
+        planned = self._backlog.timer is not None
         if self._backlog.behind(self.behind, self._assembly.lacking, presence, now):
             self.catching_up(now)
+        elif planned and self._backlog.timer is None:
+            self._hold(now, 0.0)  # it lacks little now, and nothing else brings that
 
     def catching_up(self, now: float) -> None:
         """The master's connection brings messages."""

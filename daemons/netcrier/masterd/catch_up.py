@@ -113,5 +113,6 @@ class CatchUpPort:
                 await asyncio.sleep(0)  # drain does not wait while there is room: others get their turn
         writer.writelines(chunk)
         writer.write_eof()
+        writer.transport.set_write_buffer_limits(high=0)  # all of it is to leave: what is behind is counted no more
         async with asyncio.timeout(STALL_WITHIN):
             await writer.drain()

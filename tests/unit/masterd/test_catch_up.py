@@ -153,11 +153,11 @@ class Slow:
 
     def __init__(self) -> None:
         self.given = [0]
-        self.high = 0
+        self.high: list[int] = []
         self.transport = self
 
     def set_write_buffer_limits(self, high: int) -> None:
-        self.high = high
+        self.high.append(high)
 
     def writelines(self, chunk: list[bytes]) -> None:
         self.given[-1] += sum(map(len, chunk))
@@ -169,12 +169,39 @@ class Slow:
         self.given.append(0)
 
 
+def test_a_node_that_does_not_take_the_last_of_it_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(catch_up, "STALL_WITHIN", 0.2)
+        port, number = await listening(Told([bytes(1232)] * (CATCH_UP_CHUNK // 1300)))
+        assert port._server
+        for one in port._server.sockets:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ear = socket.socket()
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        ear.connect((HOST, number))
+        ear.sendall(frame(b"\1"))
+        async with asyncio.timeout(10):
+            while not port._clients:
+                await asyncio.sleep(0.01)
+            while port._clients:
+                await asyncio.sleep(0.01)
+        assert port.served == 0
+        got = 0
+        while data := ear.recv(65536):
+            got += len(data)
+        assert got < CATCH_UP_CHUNK // 2, "what it did not take is dropped"
+        ear.close()
+        await port.close()
+
+    asyncio.run(scenario())
+
+
 def test_no_more_than_64_kib_are_given_before_the_master_looks_whether_the_node_follows() -> None:
     slow, sent = Slow(), [bytes(1232)] * 1000
     asyncio.run(CatchUpPort._send(cast(asyncio.StreamWriter, slow), sent))
     *chunks, rest, nothing = slow.given
     assert sum(slow.given) == 1000 * 1232
-    assert (slow.high, nothing) == (CATCH_UP_CHUNK, 0)
+    assert (slow.high, nothing) == ([CATCH_UP_CHUNK, 0], 0), "at the end it waits for all to have left"
     assert rest < CATCH_UP_CHUNK
     assert all(CATCH_UP_CHUNK <= size < CATCH_UP_CHUNK + 1232 for size in chunks)
 

@@ -81,8 +81,8 @@ class Delivery:
     """One message on its way to the nodes `expected` (roster indexes)."""
 
     __slots__ = (
-        "due_from", "expected", "last", "message", "outstanding", "received", "repeats", "sent_at", "states", "strays",
-        "undelivered",
+        "due_from", "expected", "last", "message", "outstanding", "received", "repeats", "sent_at", "served", "states",
+        "strays", "undelivered",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +92,8 @@ class Delivery:
         self.sent_at = sent_at
         self.due_from: float | None = sent_at
         """From when on a receipt can be overdue; None while it waits to be sent."""
+        self.served: dict[int, float] = {}
+        """The same by node, for those that pieces were sent to one by one."""
         self.last = 0.0
         """Seconds from sending to the newest receipt of this run."""
         known = states or {}

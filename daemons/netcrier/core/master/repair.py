@@ -123,4 +123,7 @@ class Repair:
             if delivery and send.message.term == self._voice.me.term:
                 if delivery.due_from is None:
                     self.solicitor.soon(now + self.solicitor.patience(window))
-                delivery.due_from = now + FETCHING
+                if send.to is None:
+                    delivery.due_from = now + FETCHING
+                else:
+                    delivery.served[send.to] = now + FETCHING

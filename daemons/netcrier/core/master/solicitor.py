@@ -65,9 +65,9 @@ class Solicitor:
         for delivery in self._deliveries.open:
             if delivery.due_from is None:
                 continue
-            lane, overdue = delivery.message.lane, delivery.due_from + patience
+            lane, due_from, served = delivery.message.lane, delivery.due_from, delivery.served
             for index in delivery.outstanding & free.keys():
-                at = max(overdue, free[index].solicit_at)
+                at = max(max(due_from, served.get(index, due_from)) + patience, free[index].solicit_at)
                 if at > now:
                     later.append(at)
                     continue

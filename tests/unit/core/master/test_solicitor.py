@@ -103,3 +103,15 @@ def test_a_node_whose_identity_two_machines_use_is_not_asked_while_both_are_hear
     other.heard_at = one.heard_at = later = SENT + 31
     machine.soon(later)
     assert machine.due(later, WINDOW) == [(0, 1, {one.row.index, other.row.index})]
+
+
+def test_what_one_node_was_sent_alone_delays_the_question_to_it_and_not_to_the_others() -> None:
+    machine, _, deliveries = solicitor(2)
+    delivery = deliveries.get(MessageId(1, 0, 1))
+    assert delivery
+    delivery.served[0] = SENT + 0.3
+    assert machine.due(SENT + 0.1, WINDOW) == [(0, 1, {1})]
+    for node in machine._roster:
+        machine.heard(node, SENT + 0.1)
+    assert machine.due(SENT + 0.3, WINDOW) == [(0, 1, {1})]
+    assert machine.due(SENT + 0.3 + machine.patience(WINDOW), WINDOW)[0][2] >= {0}

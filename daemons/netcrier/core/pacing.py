@@ -35,6 +35,9 @@ QUIET_REPAIR: Final = 0.015
 """The same once all has been sent: repairs come in one go."""
 FETCHING: Final = 0.1
 """After the last piece left, nodes are fetching what lacks and need no question for their receipt."""
+REPORT_AGAIN: Final = 0.030
+"""After the receipt of a message in blocks of which a node has lost pieces it is said again: sooner than the master
+would ask. Where the receipts' window is wider, it asks instead: the nodes are many, and few receipts are lost."""
 PAUSE_LEAST: Final = 0.003
 PAUSE_MOST: Final = 0.020
 PIECES_GATHERED: Final = 32

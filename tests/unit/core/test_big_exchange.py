@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from netcrier.core.master.rate import RATE_LEAST, RATE_MOST, RATE_START
+from netcrier.core.pacing import REPORT_AGAIN
 from netcrier.core.parity import Parity
 from netcrier.errors import UsageError
 from netcrier.ids import MessageId
@@ -26,6 +28,17 @@ def enrolled(nodes: int, seed: int, loss: float = 0.0, *, parity: bool = True) -
     code = Parity() if parity else None
     net = Network(nodes, seed, loss, parity=(code, code))
     net.run(30, until=lambda: all(node.listener.enrolled for node in net.nodes))
+    return net
+
+
+def able(nodes: int, seed: int, loss: float) -> Network:
+    """All of them can use parity."""
+    code = Parity()
+    net = Network(nodes, seed, loss, parity=(code, code))
+    for node in net.nodes:
+        node.parity = code
+        node.start()
+    net.run(60, until=lambda: all(node.listener.enrolled for node in net.nodes))
     return net
 
 
@@ -61,7 +74,44 @@ def test_without_loss_each_datagram_leaves_once_and_nobody_asks() -> None:
     net.run(1, until=lambda: len(net.completed) == 1)
     assert net.completed[0].after < 0.1
     assert kinds(net).count(Kind.FRAGMENT) == 895
-    assert {read_front(data).kind for data in net.risen} == {Kind.REPORT}
+    net.run(1)
+    assert [read_front(data).kind for data in net.risen] == [Kind.REPORT] * 10
+
+
+def test_a_path_that_loses_gets_parity_along_and_is_still_judged_by_what_it_loses() -> None:
+    net = able(30, seed=12, loss=0.05)
+    transfers, repaired = net.master.repair.transfers, [0]
+    for number in range(4):
+        sent = net.broadcast(body(MESSAGE_MAX, number))
+        net.run(2)
+        assert len(net.completed) == number + 1
+        assert has(net, sent.id, body(MESSAGE_MAX, number))
+        assert transfers.rate.loss == pytest.approx(0.06, abs=0.015)
+        repaired.append(transfers.repaired)
+    first, *others = [later - before for before, later in pairwise(repaired)]
+    assert max(others) < first / 4
+
+
+def test_a_receipt_of_what_had_lost_pieces_is_said_twice() -> None:
+    net = enrolled(4, seed=13)
+    net.run(1)
+    net.risen.clear()
+    net.lose = lambda data, to_master: not to_master and len(data) > 1000 and len(net.sent) % 9 == 0
+    net.broadcast(body(50_000))
+    net.run(1)
+    assert [read_front(data).kind for data in net.risen].count(Kind.REPORT) == 2 * 4
+
+
+def test_a_crowd_says_it_once_and_the_master_asks_for_what_is_lost() -> None:
+    net = enrolled(4, seed=13)
+    net.run(1)
+    net.master.herald.intake.per_second = 100
+    assert net.master.window > REPORT_AGAIN
+    net.risen.clear()
+    net.lose = lambda data, to_master: not to_master and len(data) > 1000 and len(net.sent) % 9 == 0
+    net.broadcast(body(50_000))
+    net.run(1)
+    assert [read_front(data).kind for data in net.risen].count(Kind.REPORT) == 4
 
 
 @pytest.mark.parametrize("parity", [False, True])

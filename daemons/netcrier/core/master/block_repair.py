@@ -6,6 +6,7 @@ Rules:
   needs, if these are fewer than the fragments that they lack together; and for the share of the block that this node
   has lost, as many more: it will lose of these as well.
 - Else each fragment again: to all where several lack it, to the one that lacks it.
+- Where the path is known to lose, spare parity besides, in either case: a round more costs more than a datagram.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
+from netcrier.core.master.provision import spare
 from netcrier.wire.fetch import Lack, bitmap_of
 from netcrier.wire.limits import FRAGMENTS_MAX
 
@@ -28,12 +30,17 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Mending(msgspec.Struct, frozen=True):
-    """What to send: the BLOCK, so many pieces of parity to all, fragments by place. To None: all, else a node index."""
+    """What to send: the BLOCK, parity, fragments by place. To None: all, else a node index.
+
+    `spare`: how many of the pieces of parity stand for no fragment, but for what will be lost.
+    """
 
     header: bool
     header_to: int | None
     parity: int
     fragments: tuple[tuple[int, int | None], ...]
+    parity_to: int | None = None
+    spare: int = 0
 
 
 def remaining(ask: Ask, sent: Mending, left_us: int) -> Ask | None:
@@ -43,7 +50,7 @@ def remaining(ask: Ask, sent: Mending, left_us: int) -> Ask | None:
     lack = ask.lack
     header = lack.header and not (sent.header and sent.header_to is None)
     bitmap = lack.bitmap & ~bitmap_of([place for place, to in sent.fragments if to is None])
-    need = min(lack.need - (sent.parity if ask.parity else 0), bitmap.bit_count())
+    need = min(lack.need - (sent.parity if ask.parity and sent.parity_to is None else 0), bitmap.bit_count())
     if need <= 0:
         bitmap = need = 0
     return replace(ask, lack=Lack(lack.block, header, need, bitmap)) if header or need else None
@@ -52,22 +59,20 @@ def remaining(ask: Ask, sent: Mending, left_us: int) -> Ask | None:
 def sent_for(ask: Ask, sent: Mending) -> int:
     """How many of these datagrams a node has asked for: what only others lack is not for it."""
     lack = ask.lack
-    by_parity = sent.parity and ask.parity and lack.need
-    pieces = min(sent.parity, _with_spare(lack.need)) if by_parity else lack.bitmap.bit_count()
+    able = ask.parity and lack.need
+    if able and sent.parity > sent.spare:
+        pieces = min(sent.parity, lack.need + sent.spare)
+    else:
+        pieces = lack.bitmap.bit_count() + (sent.parity if able else 0)
     return int(lack.header) + pieces
-
-
-def _with_spare(pieces: int) -> int:
-    """As many more as will be lost of them."""
-    return pieces + round(pieces * pieces / FRAGMENTS_MAX)
 
 
 def _only(askers: list[int]) -> int | None:
     return askers[0] if len(askers) == 1 else None
 
 
-def mending(asks: Mapping[int, Ask], *, parity: bool) -> Mending:
-    """The decision for `asks` by node index; `parity` whether the master can make it."""
+def mending(asks: Mapping[int, Ask], *, parity: bool, loss: float = 0.0) -> Mending:
+    """The decision for `asks` by node index; `parity` whether the master can make it, `loss` the share that is lost."""
     headless = [index for index, ask in asks.items() if ask.lack.header]
     able = [index for index, ask in asks.items() if ask.parity and ask.lack.need]
     pieces = max((asks[index].lack.need for index in able), default=0)
@@ -81,4 +86,6 @@ def mending(asks: Mapping[int, Ask], *, parity: bool) -> Mending:
         askers = [index for index in rest if asks[index].lack.lacks(place)]
         if askers:
             fragments.append((place, _only(askers)))
-    return Mending(bool(headless), _only(headless), _with_spare(pieces) if by_parity else 0, tuple(fragments))
+    more = max(spare(pieces, loss), round(pieces * pieces / FRAGMENTS_MAX) if by_parity else 0) if parity else 0
+    count, to = (pieces + more, None) if by_parity else (more, _only(able) if more else None)
+    return Mending(bool(headless), _only(headless), count, tuple(fragments), to, more)

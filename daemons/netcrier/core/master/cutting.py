@@ -70,6 +70,10 @@ class Cut:
     def plaintexts(self, message: MessageId) -> Iterator[tuple[Kind, bytes]]:
         """Everything in order: each BLOCK, then its fragments."""
         for number in range(self.blocks):
-            yield Kind.BLOCK, self.block_plaintext(message, number)
-            for place in range(self.count(number)):
-                yield Kind.FRAGMENT, self.fragment_plaintext(message, number, place)
+            yield from self.block_plaintexts(message, number)
+
+    def block_plaintexts(self, message: MessageId, number: int) -> Iterator[tuple[Kind, bytes]]:
+        """One BLOCK, then its fragments."""
+        yield Kind.BLOCK, self.block_plaintext(message, number)
+        for place in range(self.count(number)):
+            yield Kind.FRAGMENT, self.fragment_plaintext(message, number, place)

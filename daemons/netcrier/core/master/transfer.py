@@ -7,6 +7,8 @@ Theory of operation
   little later are served together with the first.
 - Until all has been sent once nothing is lost: fetches before that are not looked at.
 - A busy master reads some fetches after it has sent what they ask for: those it does not answer again.
+- Where datagrams are being lost, parity goes along with each block, and its BLOCK once more (provision.py). A node that
+  has needed it says what it has lost, so that the rate follows what the path loses, not what is left to repair.
 - A node that has had its share (shares.py) is not served until it has some again.
 - Bodies come from the shelf and are dropped when they have been idle; a node that fetches later brings them back.
 
@@ -23,6 +25,7 @@ from typing import Final, NamedTuple
 from netcrier.core.master.block_repair import Ask, Mending, mending, remaining, sent_for
 from netcrier.core.master.cutting import Cut
 from netcrier.core.master.deliveries import Deliveries
+from netcrier.core.master.provision import Provision
 from netcrier.core.master.rate import Rate
 from netcrier.core.master.shares import Shares
 from netcrier.core.master.stock import Shelf
@@ -69,11 +72,24 @@ class _Job:
     mending: int = 0
     """The block of which `repairs` are."""
     losses: dict[int, float] = field(default_factory=dict)
+    """By node that has said so: the share of the fragments that it had not got when all had been sent once."""
+    unable: set[int] = field(default_factory=set)
+    """Nodes that cannot use parity."""
     measure_at: float | None = None
 
     def busy(self, now: float) -> bool:
         """Whether something of it can be sent."""
         return bool(self.first or self.repairs or (self.gather_at is not None and self.gather_at <= now))
+
+    def tell(self, fetch: Fetch, index: int) -> None:
+        """A node says what it has lost; DecodeError where the message has no such block."""
+        if any(lack.block >= self.cut.blocks for lack in fetch.lacks):
+            raise DecodeError("malformed", "a block that the message does not have")
+        if self.first or self.measure_at is not None:
+            lost = sum(lack.bitmap.bit_count() for lack in fetch.lacks)
+            self.losses.setdefault(index, lost / self.cut.fragments)
+            if not fetch.parity:
+                self.unable.add(index)
 
     @property
     def rank(self) -> tuple[bool, int, int]:
@@ -86,6 +102,7 @@ class Transfers:
 
     def __init__(self, shelf: Shelf, deliveries: Deliveries, parity: Parity | None, refused: Counter[str]) -> None:
         self.rate = Rate()
+        self.provision = Provision()
         self.shares = Shares(self.rate, refused)
         self.repaired = 0
         self.timer: float | None = None
@@ -107,17 +124,20 @@ class Transfers:
         self.shares.require(index, now)
         if self.coming(fetch.message):
             return
-        job = self._jobs.get(fetch.message) or self._brought_back(fetch.message, now)
+        wanted = [lack for lack in fetch.lacks if lack.need or lack.header]
+        job = self._jobs.get(fetch.message)
+        if not wanted:
+            if job:
+                job.tell(fetch, index)
+            return
+        if job is None:
+            job = self._brought_back(fetch.message, now)
         if job.first:
             return
+        job.tell(fetch, index)
         job.idle_at = now + IDLE_AFTER
-        if any(lack.block >= job.cut.blocks for lack in fetch.lacks):
-            raise DecodeError("malformed", "a block that the message does not have")
-        for lack in fetch.lacks:
+        for lack in wanted:
             job.asks.setdefault(lack.block, {})[index] = Ask(lack, fetch.parity, at_us)
-        if job.measure_at is not None:
-            lacking = sum(lack.bitmap.bit_count() for lack in fetch.lacks)
-            job.losses.setdefault(index, lacking / job.cut.fragments)
         if job.asks and job.gather_at is None:
             job.gather_at = now + GATHER_FETCHES
         self._arm(now)
@@ -167,12 +187,16 @@ class Transfers:
                     job.first = self._once(job, plaintext)
                     self._jobs[message] = job
 
-    @staticmethod
-    def _once(job: _Job, plaintext: bytes) -> Iterator[Send]:
+    def _once(self, job: _Job, plaintext: bytes) -> Iterator[Send]:
         """Everything, once, to all; the MESSAGE again behind it: by that a node knows that what lacks is lost."""
         yield Send(job.id, Kind.MESSAGE, plaintext, None)
-        for kind, piece in job.cut.plaintexts(job.id):
-            yield Send(job.id, kind, piece, None)
+        for number in range(job.cut.blocks):
+            for kind, piece in job.cut.block_plaintexts(job.id, number):
+                yield Send(job.id, kind, piece, None)
+            along = self.provision.pieces(job.cut.count(number)) if self._parity else 0
+            if along:
+                yield Send(job.id, Kind.BLOCK, job.cut.block_plaintext(job.id, number), None)
+                yield from self._parity_of(job, number, along, None)
         yield Send(job.id, Kind.MESSAGE, plaintext, None)
 
     def _mend(self, job: _Job, now: float) -> None:
@@ -185,24 +209,31 @@ class Transfers:
             left = {index: remaining(ask, *job.mended[number]) for index, ask in asks.items()}
             asks = {index: ask for index, ask in left.items() if ask}
         asks = {index: ask for index, ask in asks.items() if self.shares.may(index, now)}
-        needed = mending(asks, parity=self._parity is not None)
+        needed = mending(asks, parity=self._parity is not None, loss=self.provision.loss)
         if asks:
             job.mending, job.mended[number] = number, (needed, 0)
         for index, ask in asks.items():
             self.shares.charge(index, sent_for(ask, needed))
-        sends: list[tuple[Kind, bytes, int | None]] = []
+        sends: list[Send] = []
         if needed.header:
-            sends.append((Kind.BLOCK, job.cut.block_plaintext(job.id, number), needed.header_to))
-        if needed.parity and self._parity:
-            places = [self._place(job, number) for _ in range(needed.parity)]
-            pieces = self._parity.encoded(job.cut.fragments_in(number), places)
-            for place, piece in zip(places, pieces, strict=True):
-                sends.append((Kind.PARITY, encode_fragment(Fragment(job.id, number, place, piece)), None))
+            sends.append(Send(job.id, Kind.BLOCK, job.cut.block_plaintext(job.id, number), needed.header_to))
+        if needed.parity:
+            sends += self._parity_of(job, number, needed.parity, needed.parity_to)
         for place, to in needed.fragments:
             if place < job.cut.count(number):
-                sends.append((Kind.FRAGMENT, job.cut.fragment_plaintext(job.id, number, place), to))
+                sends.append(Send(job.id, Kind.FRAGMENT, job.cut.fragment_plaintext(job.id, number, place), to))
         self.repaired += len(sends)
-        job.repairs.extend(Send(job.id, *send) for send in sends)
+        job.repairs.extend(sends)
+
+    def _parity_of(self, job: _Job, number: int, pieces: int, to: int | None) -> list[Send]:
+        """So many pieces of parity of this block."""
+        assert self._parity
+        places = [self._place(job, number) for _ in range(pieces)]
+        encoded = self._parity.encoded(job.cut.fragments_in(number), places)
+        return [
+            Send(job.id, Kind.PARITY, encode_fragment(Fragment(job.id, number, place, piece)), to)
+            for place, piece in zip(places, encoded, strict=True)
+        ]
 
     @staticmethod
     def _place(job: _Job, number: int) -> int:
@@ -238,7 +269,11 @@ class Transfers:
         whole = set(delivery.states) - delivery.outstanding if delivery else set()
         if not (whole or job.losses) and job.idle_at > now:
             job.measure_at = now + MEASURE_AFTER
-        self.rate.measured([*job.losses.values(), *(0.0 for _ in whole - job.losses.keys())])
+            return
+        shares = dict.fromkeys(whole, 0.0) | job.losses
+        self.rate.measured(shares.values())
+        able = [share for index, share in shares.items() if index not in job.unable]
+        self.provision.measured(able, job.cut.fragments)
 
     def _arm(self, now: float) -> None:
         waits = [self.rate.next] if any(self._queues.values()) else []

@@ -5,6 +5,8 @@ Theory of operation
   later: one lost BLOCK does not cost its 32 fragments.
 - The path of a fragment is short: one hash, one entry in a dict; no timer is set for it. A partial message is looked at
   when its time comes, and if pieces still flow by then, later.
+- What parity has restored was lost, too: a node that needs no FETCH says by one what it has lost, so that the master
+  can judge the path.
 - A whole body counts as held until its commit is settled, so that a slow disk slows the fetching.
 - Nothing here is durable: after a restart the number lacks, and all of it is fetched again.
 
@@ -42,6 +44,8 @@ class Assembly:
         self._chance, self._parity = chance, parity
         self._partials: dict[MessageId, Partial] = {}
         self._settling: dict[MessageId, int] = {}
+        self._losses: list[tuple[MessageId, tuple[Lack, ...]]] = []
+        """Of whole messages, to be told."""
 
     @property
     def parity_of_use(self) -> bool:
@@ -98,7 +102,7 @@ class Assembly:
         mine = partial.block(block.number)
         if mine.hashes or mine.claimed == block.hashes:
             raise DecodeError("duplicate")
-        partial.heard_at = now
+        partial.heard_at, partial.attempts = now, 0
         if partial.arrival is None:
             mine.claimed = block.hashes
             return None
@@ -155,8 +159,8 @@ class Assembly:
                 self._forget(partial)
 
     def due(self, now: float) -> list[tuple[MessageId, tuple[Lack, ...]]]:
-        """What to fetch now: the messages that go before, as many as there is room for."""
-        found = []
+        """What to fetch now: the messages that go before, as many as there is room for; what whole ones have lost."""
+        found, self._losses = self._losses, []
         room = ASSEMBLY_MAX - sum(self._settling.values())
         known = sorted((partial for partial in self._partials.values() if partial.arrival), key=lambda one: one.rank)
         for place, partial in enumerate(known):
@@ -170,6 +174,7 @@ class Assembly:
                 partial.ask_at = now + retry_delay(partial.attempts, self._chance())
             else:
                 found.append((partial.id, partial.lacks()))
+                partial.told = True
                 partial.ask_at = now + retry_delay(partial.attempts, self._chance())
                 partial.attempts += 1
         self.timer = min((partial.ask_at for partial in known), default=None)
@@ -237,8 +242,13 @@ class Assembly:
             return None
         arrival, held = partial.arrival, partial.held
         assert arrival
+        mended = partial.told
+        if not mended and (lost := partial.lacks()):
+            mended = True
+            self._losses.append((partial.id, lost))
+            self._arm(partial.heard_at)
         self._forget(partial)
         body = partial.body
         self._settling[partial.id] = held
         self.held += held
-        return replace(arrival, message=replace(arrival.message, body=body))
+        return replace(arrival, message=replace(arrival.message, body=body), mended=mended)

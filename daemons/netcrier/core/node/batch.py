@@ -36,7 +36,8 @@ class Lane(msgspec.Struct, frozen=True):
 class Arrival(msgspec.Struct, frozen=True):
     """A verified message on its way into the journal.
 
-    `withheld`: why it is not released; `told`: what the master has to be told at once, with its code.
+    `withheld`: why it is not released; `told`: what the master has to be told at once, with its code; `mended`: pieces
+    of it were lost on their way.
     """
 
     message: Message
@@ -45,6 +46,7 @@ class Arrival(msgspec.Struct, frozen=True):
     withheld: Told | None = None
     told: Told | None = None
     code: int = 0
+    mended: bool = False
 
 
 class Passed(msgspec.Struct, frozen=True):

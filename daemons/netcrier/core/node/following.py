@@ -30,7 +30,7 @@ from netcrier.core.node.judge import Judge
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.reporter import Reporter
 from netcrier.core.node.upward import Upward
-from netcrier.core.pacing import Gathering, receipt_slot, request_delay
+from netcrier.core.pacing import REPORT_AGAIN, Gathering, receipt_slot, request_delay
 from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId
 from netcrier.errors import DecodeError
@@ -149,6 +149,8 @@ class Following:
             waited = (now_us - arrival.received_us) / 1e6 if now_us else 0.0
             # A clock that was set meanwhile: at most the spread is lost.
             self.reporter.soon(now, max(0.0, slot - max(0.0, waited)))
+            if arrival.mended and message.window_us / 1e6 <= REPORT_AGAIN:
+                self.reporter.twice()
         if not batch.arrivals:  # skips alone
             self.reporter.soon(now, request_delay(self._chance()))
         if batch.untold:

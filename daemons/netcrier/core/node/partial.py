@@ -27,6 +27,8 @@ class Pieces:
     parts: dict[int, bytes] = field(default_factory=dict)
     parity: dict[int, bytes] = field(default_factory=dict)
     whole: bool = False
+    restored: int = 0
+    """The bitmap of the fragments that parity has restored."""
 
     @property
     def held(self) -> int:
@@ -41,7 +43,10 @@ class Pieces:
 
 @dataclass(slots=True)
 class Partial:
-    """One message. `arrival`: its MESSAGE, verified; `held`: bytes of its pieces; the rest says when to fetch."""
+    """One message. `arrival`: its MESSAGE, verified; `held`: bytes of its pieces; the rest says when to fetch.
+
+    `told`: whether the master has been told what was lost.
+    """
 
     id: MessageId
     arrival: Arrival | None = None
@@ -51,6 +56,7 @@ class Partial:
     ask_at: float = 0.0
     attempts: int = 0
     quiet: float = QUIET
+    told: bool = False
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -101,11 +107,13 @@ class Partial:
 
     def _fill(self, block: Pieces, number: int, hashes: tuple[Digest, ...], parity: Parity) -> None:
         restored = parity.restored(block.parts | block.parity, len(hashes))
-        for place in set(range(len(hashes))) - block.parts.keys():
+        lost = [place for place in range(len(hashes)) if place not in block.parts]
+        for place in lost:
             data = restored[place][: self._length(number, place)]
             if fragment_hash(data) != hashes[place]:
                 raise DecodeError("bad parity")
             block.parts[place] = data
+        block.restored = bitmap_of(lost)
 
     def drop(self, number: int) -> None:
         """Give up the pieces of a block."""
@@ -132,7 +140,7 @@ class Partial:
         return body
 
     def lacks(self) -> tuple[Lack, ...]:
-        """What of it is to be fetched; its MESSAGE is here."""
+        """What of it is to be fetched, and what has been restored: of that nothing is needed. Its MESSAGE is here."""
         assert self.arrival
         message = self.arrival.message
         lacks = []
@@ -142,6 +150,8 @@ class Partial:
                 places = [at for at in range(block_length(message.size, number)) if at not in block.parts]
                 need = max(0, len(places) - len(block.parity))
                 lacks.append(Lack(number, block.hashes is None, need, bitmap_of(places)))
+            elif block.restored:
+                lacks.append(Lack(number, False, 0, block.restored))
         return tuple(lacks)
 
     def _length(self, number: int, place: int) -> int:

@@ -16,7 +16,7 @@ from netcrier.core.node.kept import Kept
 from netcrier.core.node.left import Left
 from netcrier.core.node.upward import Upward
 from netcrier.core.outcomes import Outcomes, Untold
-from netcrier.core.pacing import presence_interval, untold_delay
+from netcrier.core.pacing import REPORT_AGAIN, presence_interval, untold_delay
 from netcrier.ids import MessageId
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX
@@ -35,6 +35,8 @@ class Reporter:
         self._outcomes = Outcomes(kept.untold, chance)
         self._left = Left(kept.left, kept.logged)
         self._at: float | None = None
+        self._again_at: float | None = None
+        self._twice = False
         self._presence_at: float | None = None
         self._beacon: tuple[int, float] = (0, 0.0)
         self._waits = 0
@@ -54,7 +56,7 @@ class Reporter:
     @property
     def timer(self) -> float | None:
         """When the next report is due."""
-        times = (self._at, self._presence_at, self._outcomes.timer)
+        times = (self._at, self._again_at, self._presence_at, self._outcomes.timer)
         return min([at for at in times if at is not None], default=None)
 
     def soon(self, now: float, delay: float) -> None:
@@ -62,6 +64,10 @@ class Reporter:
         at = now + delay
         if self._at is None or at < self._at:
             self._at = at
+
+    def twice(self) -> None:
+        """Datagrams are being lost: the next report is said again soon, unless another follows it."""
+        self._twice = True
 
     def present(self, now: float) -> None:
         """The master is heard: show presence from now on."""
@@ -144,6 +150,7 @@ class Reporter:
         heard, at = self._beacon
         held = min(int((now - at) * 1e6), _MOST)
         self._at = None
+        self._again_at, self._twice = (now + REPORT_AGAIN if self._twice else None), False
         self._presence_at = now + self.presence * (0.7 + 0.2 * self._chance())
         return Report(counter, tuple(lanes), heard, held, min(self.drops, _MOST), outcomes)
 

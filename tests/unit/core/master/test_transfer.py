@@ -8,12 +8,14 @@ from contextlib import suppress
 import pytest
 from netcrier.core.delivery import Delivery, State
 from netcrier.core.master.deliveries import Deliveries
+from netcrier.core.master.provision import TELLING
 from netcrier.core.master.rate import RATE_START, RATE_STEP
 from netcrier.core.master.transfer import IDLE_AFTER, MEASURE_AFTER, Send, Transfers
 from netcrier.core.parity import Parity
 from netcrier.errors import DecodeError
 from netcrier.ids import MessageId
 from netcrier.wire.fetch import Fetch, Lack, bitmap_of
+from netcrier.wire.fragment import decode_parity
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import FETCHED_MAX, FRAGMENT_SIZE, FRAGMENTS_MAX, MESSAGE_MAX, PLACES_MAX, TRANSFERS_MAX
 
@@ -226,3 +228,69 @@ def test_the_loss_of_a_message_sets_the_rate(lost: int, bits: float) -> None:
             one.fetch(fetch("1", lack(0, *range(lost))), index, 10.06)
     run(one, 10.06, 10.2 + MEASURE_AFTER)
     assert one.rate.bits == bits
+
+
+def told(block: int, *places: int) -> Lack:
+    """What a node has lost and does not need any more."""
+    return Lack(block, False, 0, bitmap_of(list(places)))
+
+
+def test_where_the_path_loses_parity_goes_along_with_each_block() -> None:
+    one, _ = transfers(Shelf(_1=SMALL), Parity())
+    one.provision.measured([0.06], TELLING)
+    one.begin(MessageId(1, 0, 1), 10.0)
+    sent = [send for _, send in run(one, 10.0, 11.0)]
+    assert [send.kind for send in sent] == [
+        Kind.MESSAGE,
+        *[Kind.BLOCK, *[Kind.FRAGMENT] * 32, Kind.BLOCK, *[Kind.PARITY] * 6],
+        *[Kind.BLOCK, *[Kind.FRAGMENT] * 8, Kind.BLOCK, *[Kind.PARITY] * 3],
+        Kind.MESSAGE,
+    ]  # fmt: skip
+    assert {send.to for send in sent} == {None}
+    assert one.repaired == 0
+    for index, place in ((4, 3), (5, 9)):
+        one.fetch(fetch("1", lack(0, place)), index, 11.0)
+    places = [decode_parity(send.plaintext).place for _, send in run(one, 11.0, 11.1)]
+    assert places == [FRAGMENTS_MAX + 6, FRAGMENTS_MAX + 7], "other pieces than those that went along"
+
+
+def test_a_master_without_the_code_sends_none_along() -> None:
+    one, _ = transfers(Shelf(_1=SMALL))
+    one.provision.measured([0.06], TELLING)
+    one.begin(MessageId(1, 0, 1), 10.0)
+    assert Kind.PARITY not in {send.kind for _, send in run(one, 10.0, 11.0)}
+
+
+@pytest.mark.parametrize("at", [10.01, 10.2])
+def test_what_parity_has_restored_sets_the_rate_and_is_not_sent_again(at: float) -> None:
+    one, deliveries = transfers(Shelf(_1=MESSAGE_MAX), Parity())
+    deliveries.track(Delivery(MessageId(1, 0, 1), range(2), 10.0))
+    one.begin(MessageId(1, 0, 1), 10.0)
+    run(one, 10.0, at)
+    for index in range(2):
+        one.fetch(fetch("1", *[told(block, 1, 2) for block in range(20)]), index, at)
+    run(one, at, 10.6)
+    lost = 40 / 895
+    assert one.repaired == 0
+    assert one.rate.bits == pytest.approx(RATE_START * (1 - lost))
+    assert one.provision.loss == pytest.approx(lost)
+
+
+def test_a_node_that_cannot_use_parity_brings_none_along() -> None:
+    one, deliveries = transfers(Shelf(_1=MESSAGE_MAX), Parity())
+    delivery = Delivery(MessageId(1, 0, 1), range(2), 10.0)
+    deliveries.track(delivery)
+    one.begin(delivery.message, 10.0)
+    run(one, 10.0, 10.1)
+    delivery.move(0, State.RECEIVED, 10.1)
+    one.fetch(fetch("1", *[lack(block, 1, 2) for block in range(20)], parity=False), 1, 10.1)
+    run(one, 10.1, 10.6)
+    assert one.rate.loss == pytest.approx(40 / 895)
+    assert one.provision.loss == 0.0
+
+
+def test_what_a_node_has_lost_of_a_message_that_is_gone_is_let_be() -> None:
+    one, _ = transfers(Shelf(_1=SMALL))
+    one.fetch(fetch("1", told(0, 3)), 4, 10.0)
+    one.fetch(fetch("2", told(0, 3)), 4, 10.0)
+    assert (run(one, 10.0, 20.0), one.timer) == ([], None)

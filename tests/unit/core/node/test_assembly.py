@@ -16,6 +16,7 @@ from netcrier.errors import DecodeError
 from netcrier.ids import MasterId, MessageId
 from netcrier.wire.block import Block, decode_block
 from netcrier.wire.envelope import Digest
+from netcrier.wire.fetch import Lack, bitmap_of
 from netcrier.wire.fragment import Fragment, decode_fragment
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import ASSEMBLY_MAX, FRAGMENT_SIZE, FRAGMENTS_MAX, MESSAGE_MAX
@@ -230,3 +231,59 @@ def test_what_a_lane_has_passed_is_forgotten() -> None:
     assert one.coming == {MessageId(1, 0, 2)}
     one.settled([], [Lane(0, 2, 0)])
     assert (one.coming, one.held) == (set(), 0)
+
+
+def with_parity(parts: Parts, one: Assembly, *lost: int) -> list[Arrival]:
+    """The message without these fragments of its first block, and as much parity along."""
+    found: list[Arrival | None] = [parts.feed(one, piece) for piece in parts.pieces[: 1 + len(parts.blocks)]]
+    found += [parts.feed(one, piece) for at, piece in enumerate(parts.fragments) if at not in lost]
+    places = range(FRAGMENTS_MAX, FRAGMENTS_MAX + len(lost))
+    for place, data in zip(places, Parity().encoded(parts.cut.fragments_in(0), places), strict=True):
+        found.append(one.parity(Fragment(parts.id, 0, place, data), 5.0))
+    return [done for done in found if done]
+
+
+def test_what_parity_has_restored_is_told_once_and_nothing_is_asked_for() -> None:
+    parts, one = Parts(), assembly(parity=True)
+    (done,) = with_parity(parts, one, 3, 9)
+    assert (done.message.body, done.mended) == (BODY, True)
+    assert one.timer is not None
+    assert one.timer <= 5.0
+    assert one.due(5.0) == [(parts.id, (Lack(0, False, 0, bitmap_of([3, 9])),))]
+    assert one.due(99.0) == []
+    assert one.timer is None
+
+
+def test_without_loss_nothing_is_told() -> None:
+    parts, one = Parts(), assembly(parity=True)
+    (done,) = [done for piece in parts.pieces if (done := parts.feed(one, piece))]
+    assert not done.mended
+    assert one.due(99.0) == []
+
+
+def test_a_node_that_has_fetched_tells_in_the_same_what_was_restored() -> None:
+    parts, one = Parts(), assembly(parity=True)
+    last = parts.fragments.pop()
+    assert not with_parity(parts, one, 3, 9)
+    one.ended(parts.id, 5.1)
+    ((_, lacks),) = one.due(5.2)
+    assert lacks == (Lack(0, False, 0, bitmap_of([3, 9])), Lack(1, False, 1, bitmap_of([8])))
+    done = parts.feed(one, last, 5.3)
+    assert done
+    assert done.mended
+    assert one.due(99.0) == []
+
+
+def test_a_block_that_comes_shortens_the_next_pause_as_a_fragment_does() -> None:
+    parts, one = Parts(), assembly()
+    parts.feed(one, parts.arrival)
+    one.ended(parts.id, 1.0)
+    times = [1.0]
+    for _ in range(6):
+        times.append(one.timer or 0.0)
+        one.due(times[-1])
+    pause = times[-1] - times[-2]
+    now = one.timer or 0.0
+    parts.feed(one, parts.blocks[0], now - QUIET_REPAIR)
+    assert one.due(now)
+    assert (one.timer or 0.0) - now < pause / 4

@@ -33,7 +33,7 @@ def test_a_node_away_for_1000_messages_has_them_all_in_order_soon_after_its_retu
         print(f"complete {time.monotonic() - back:.2f} s after the return")
         here.wait_received(MISSED)
         counters = here.master_status().counters
-        assert counters["caught up"] == (MISSED if way == "tcp" else 0)
+        assert counters["caught up"] == (MISSED if way == "tcp" else 0), counters
         if way == "udp":
             assert counters["repaired"] >= MISSED
 

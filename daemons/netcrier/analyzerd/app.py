@@ -163,7 +163,7 @@ class Analyzer:
         rows = self.meter.rows(self.taps.taps, now)
         self.meter.interval(rows, now)
         for row in rows:
-            self.logs.put(stats.NAME, stats.line(row, stamp(time.time(), self.config.log.time)))
+            self.logs.put(stats.NAME, stats.line(row, stamp(time.time_ns() // 1000, self.config.log.time)))
 
     async def _measure(self) -> None:
         """Packets a second, and stats.log."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 
 from netcrier.core.delivery import Receipt
@@ -11,6 +9,7 @@ from netcrier.core.events import Completed
 from netcrier.core.master.composer import Composed
 from netcrier.core.master.roster import Roster
 from netcrier.runtime.logs import Clock, JsonLog, stamp
+from netcrier.runtime.udp import clock_us
 
 
 class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,7 +56,7 @@ class EventLog:
         until = composed.condition.expires_us if composed.condition else None
         line = EventLine(
             self._now(), "broadcast", str(composed.id), size=composed.size, expected=len(composed.expected),
-            to=composed.selector or None, expires=None if until is None else stamp(until / 1e6, self._clock),
+            to=composed.selector or None, expires=None if until is None else stamp(until, self._clock),
         )  # fmt: skip
         self._append(line)
 
@@ -85,7 +84,7 @@ class EventLog:
         self.log.reopen()
 
     def _now(self) -> float | str:
-        return stamp(time.time(), self._clock)
+        return stamp(clock_us(), self._clock)
 
     def close(self) -> None:
         """No more lines."""

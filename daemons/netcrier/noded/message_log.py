@@ -6,7 +6,6 @@ have said already bears `"again": true`.
 
 from __future__ import annotations
 
-import time
 from codecs import getincrementaldecoder
 from contextlib import suppress
 from hashlib import sha256
@@ -18,6 +17,7 @@ from netcrier.errors import StoreError
 from netcrier.noded.journal.entry import Entry
 from netcrier.noded.journal.journal import Journal
 from netcrier.runtime.logs import Clock, JsonLog, stamp
+from netcrier.runtime.udp import clock_us
 from netcrier.wire.report import Told
 
 _BATCH = 256
@@ -121,24 +121,24 @@ def event_of(entry: Entry) -> str:
     return "message" if entry.told is None else _EVENTS[entry.told]
 
 
-def line_of(entry: Entry, logged: float, clock: Clock = "epoch", again: bool = False) -> MessageLine | LossLine:
-    """The entry as it is logged; `logged` is now, in epoch seconds."""
+def line_of(entry: Entry, logged_us: int, clock: Clock = "epoch", again: bool = False) -> MessageLine | LossLine:
+    """The entry as it is logged; `logged_us` is now, in µs since 1970."""
     if entry.told is None:
-        return _message_line(entry, logged, clock, again)
+        return _message_line(entry, logged_us, clock, again)
     first = entry.id
     return LossLine(
-        stamp(entry.received_us / 1e6, clock), event_of(entry), entry.n, str(first), first.term, first.lane,
-        first.sequence, entry.last, entry.last - first.sequence + 1, entry.master.hex(), stamp(logged, clock), again,
+        stamp(entry.received_us, clock), event_of(entry), entry.n, str(first), first.term, first.lane,
+        first.sequence, entry.last, entry.last - first.sequence + 1, entry.master.hex(), stamp(logged_us, clock), again,
     )  # fmt: skip
 
 
-def _message_line(entry: Entry, logged: float, clock: Clock, again: bool) -> MessageLine:
+def _message_line(entry: Entry, logged_us: int, clock: Clock, again: bool) -> MessageLine:
     text, raw = beginning(entry.body)
     identity = entry.id
     return MessageLine(
-        stamp(entry.received_us / 1e6, clock), "message", entry.n,
+        stamp(entry.received_us, clock), "message", entry.n,
         str(identity), identity.term, identity.lane, identity.sequence, entry.master.hex(), entry.trust,
-        stamp(entry.sent_us / 1e6, clock), len(entry.body), sha256(entry.body).hexdigest(), stamp(logged, clock),
+        stamp(entry.sent_us, clock), len(entry.body), sha256(entry.body).hexdigest(), stamp(logged_us, clock),
         text, raw, len(entry.body) > BODY_LOGGED, again,
     )  # fmt: skip
 
@@ -151,7 +151,7 @@ class MessageLog:
         self.fault = ""
         """Why the journal could not be read the last time."""
         self._before = journal.newest
-        self._on_disk = log.path is not None
+        self._on_disk = journal.log_tells = log.path is not None
         journal.logged = max(journal.logged, last_number(log))
 
     @property
@@ -168,7 +168,7 @@ class MessageLog:
                 if self._log.due:
                     self.rotate()
                 again = not self._on_disk and entry.n <= self._before
-                if not self._log.append(msgspec.json.encode(line_of(entry, time.time(), self._clock, again))):
+                if not self._log.append(msgspec.json.encode(line_of(entry, clock_us(), self._clock, again))):
                     return written
                 self._journal.logged = entry.n
                 written.append(entry)

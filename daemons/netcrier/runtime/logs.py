@@ -12,8 +12,8 @@ import errno
 import os
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -32,6 +32,7 @@ ROTATION_PAUSE = 60.0
 """Seconds after a rotation that failed until it is tried again."""
 
 Clock = Literal["epoch", "iso"]
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 def encode(record: Any) -> bytes:
@@ -39,11 +40,11 @@ def encode(record: Any) -> bytes:
     return msgspec.json.encode(record)
 
 
-def stamp(seconds: float, clock: Clock) -> float | str:
-    """A time as the log writes it: epoch seconds with six decimals, or RFC 3339 in UTC."""
+def stamp(time_us: int, clock: Clock) -> float | str:
+    """A time, in µs since 1970, as the log writes it: epoch seconds with six decimals, or RFC 3339 in UTC."""
     if clock == "epoch":
-        return round(seconds, 6)
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return time_us / 1e6
+    return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def message_log(folder: Path, stdout: bool, rotation: Rotation) -> JsonLog:

@@ -77,7 +77,7 @@ class JsonFormat(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line; a traceback is the key `traceback`."""
         fields = {
-            "ts": stamp(record.created, "iso"),
+            "ts": stamp(int(record.created * 1e6), "iso"),
             "level": record.levelname.lower(),
             "daemon": self._daemon,
             "event": record.getMessage(),

@@ -133,7 +133,7 @@ def test_a_log_that_is_due_is_rotated_between_two_messages(journal: Journal, tmp
 
 def test_a_body_that_is_not_text_is_logged_as_base64() -> None:
     entry = Entry(1, MASTER, MessageId(1, 1, 7), b"\xff\x00", 1_500_000, 2_500_000, "token")
-    line = line_of(entry, logged=1_700_000_001.5)
+    line = line_of(entry, logged_us=1_700_000_001_500_000)
     assert isinstance(line, MessageLine)
     assert (line.id, line.text, line.body_b64, line.ts, line.sent) == ("u7", None, b"\xff\x00", 2.5, 1.5)
 
@@ -141,7 +141,7 @@ def test_a_body_that_is_not_text_is_logged_as_base64() -> None:
 @pytest.mark.parametrize(("told", "event"), [(Told.MISSED, "missed"), (Told.GAP, "gap")])
 def test_what_the_node_is_without_is_logged_from_first_to_last(told: Told, event: str) -> None:
     entry = Entry(9, MASTER, MessageId(1, 0, 7), b"", 0, 2_500_000, "token", told, 12)
-    line = line_of(entry, logged=3.0)
+    line = line_of(entry, logged_us=3_000_000)
     assert isinstance(line, LossLine)
     assert (line.event, line.n, line.id, line.seq, line.last, line.count, line.ts) == (event, 9, "7", 7, 12, 6, 2.5)
 
@@ -169,7 +169,7 @@ def test_the_log_goes_on_after_a_line_on_what_is_missed(journal: Journal, tmp_pa
 def test_a_line_has_at_most_the_beginning_of_a_body_with_the_size_and_hash_of_all(
     body: bytes, text: str | None, raw: bytes | None
 ) -> None:
-    line = line_of(Entry(1, MASTER, MessageId(1, 0, 1), body, 0, 0, "token"), 0.0)
+    line = line_of(Entry(1, MASTER, MessageId(1, 0, 1), body, 0, 0, "token"), 0)
     assert isinstance(line, MessageLine)
     assert (line.text, line.body_b64, line.cut) == (text, raw, len(body) > BODY_LOGGED)
     assert (line.size, line.sha256) == (len(body), sha256(body).hexdigest())

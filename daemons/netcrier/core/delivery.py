@@ -104,10 +104,10 @@ class Delivery:
         """Nodes that have the message and were not expected to."""
         self.repeats: dict[int, int] = {}
         """By node: how often the message was sent again for it in this run."""
-        self.expected = sum(state is not State.REVOKED for state in self.states.values())
-        self.received = sum(state in HAVE for state in self.states.values())
-        self.outstanding = {index for index, state in self.states.items() if state is State.PENDING}
-        self.undelivered = {index for index, state in self.states.items() if state in OPEN}
+        self.expected = len(self.states) - len(self.states.those({State.REVOKED}))
+        self.received = len(self.states.those(HAVE))
+        self.outstanding = self.states.those({State.PENDING})
+        self.undelivered = self.states.those(OPEN)
 
     def move(self, index: int, state: State, now: float, code: int = 0) -> Receipt | None:
         """The receipt, or None where it tells nothing new or was not expected."""

@@ -6,7 +6,7 @@ A dict of a thousand nodes takes 40 times as much, and ten thousand messages are
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Container, Iterable, Iterator, MutableMapping
 from typing import Generic, TypeVar
 
 S = TypeVar("S", bound=int)
@@ -43,6 +43,10 @@ class States(MutableMapping[int, S], Generic[S]):
 
     def __len__(self) -> int:
         return self._length
+
+    def those(self, states: Container[int]) -> set[int]:
+        """The indexes in one of these states, sooner than by looking at each."""
+        return {index for index, mark in zip(self._audience, self._marks, strict=True) if mark in states}
 
     def _place(self, index: int) -> int:
         place = bisect_left(self._audience, index)

@@ -85,6 +85,9 @@ class Ledger:
         self, node: Node, report: LaneReport, bound: int | None, now: float, *, left: bool = False
     ) -> list[Receipt]:
         """`left`: the node is in a later term already, and tells what its log has of this one."""
+        before = node.lanes.get(report.lane)
+        if before == report and node.settled.get((report.term, report.lane)) == report.received:
+            return []  # nearly always so of the lane that is not in use
         lane = self._lane(report.term, report.lane)
         if lane is None:
             self._refused["other term"] += 1
@@ -102,7 +105,6 @@ class Ledger:
             self._refused["chain mismatch"] += 1
             return []
         if not left:
-            before = node.lanes.get(report.lane)
             if before and (report.term, report.received) < (before.term, before.received):
                 self._refused["rolled back"] += 1
             node.lanes[report.lane] = report

@@ -9,7 +9,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from resource import RUSAGE_THREAD, getrusage
@@ -140,6 +140,16 @@ class Transaction:
             point("any: after commit")
         if isinstance(error, (sqlite3.Error, OverflowError)):  # the latter: a number of a peer that has no place there
             raise StoreError(f"the store cannot be written: {error}") from error
+
+
+def write(database: sqlite3.Connection, statement: str, values: Sequence[object]) -> None:
+    """A transaction of one statement, or StoreError."""
+    point("any: before commit")
+    try:
+        database.execute(statement, values)
+    except (sqlite3.Error, OverflowError) as error:
+        raise StoreError(f"the store cannot be written: {error}") from error
+    point("any: after commit")
 
 
 class Writer:

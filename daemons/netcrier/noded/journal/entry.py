@@ -21,6 +21,10 @@ SELECT: Final = """
 SELECT n, master, term, lane, sequence, body, sent_us, received_us, trust, told, last, selector, ttl_ms FROM message"""
 
 
+Row = tuple[bytes | int | str | None, ...]
+"""The values of INSERT."""
+
+
 class Entry(msgspec.Struct, frozen=True):
     """A deliverable message; with `told`, the messages from `id` to number `last` that the node is without for good."""
 
@@ -37,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True):
     ttl_ms: int = 0
 
 
-def row_of(n: int, master: MasterId, trust: str, arrival: Arrival) -> tuple[bytes | int | str | None, ...]:
+def row_of(n: int, master: MasterId, trust: str, arrival: Arrival) -> Row:
     """A message as it is inserted; of one that is withheld only the number and the digest are of use."""
     message, withheld = arrival.message, arrival.withheld
     return (

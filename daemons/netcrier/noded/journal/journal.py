@@ -6,13 +6,14 @@ refused, have one below 0 meanwhile. The newest `n` never leaves the journal.
 The log's last line tells how far it has come; `entries` gives the rest, whatever stopped it: a crash, a full disk, or
 nothing at all.
 
-A commit is what a node spends most of its time with: it takes few statements and changes few pages.
+A commit is what a node spends most of its time with. The common one, a message that follows its lane's mark, is a
+single statement: its row says how far the lane is. The lane's own row is renewed by every other commit.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -24,17 +25,18 @@ from netcrier.core.node.kept import Kept
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import LANES, MasterId, MessageId
-from netcrier.noded.journal.entry import INSERT, SELECT, Entry, entry_of, place_of, released_entry, row_of
+from netcrier.noded.journal.entry import INSERT, SELECT, Entry, Row, entry_of, place_of, released_entry, row_of
 from netcrier.noded.journal.entry import SCHEMA as ENTRY_SCHEMA
 from netcrier.noded.journal.left_book import SCHEMA as LEFT_SCHEMA
 from netcrier.noded.journal.left_book import LeftBook
 from netcrier.noded.journal.question_book import SCHEMA as QUESTION_SCHEMA
 from netcrier.noded.journal.question_book import QuestionBook
+from netcrier.noded.journal.room import KEPT_BYTES, UNLOGGED_MESSAGES, Room
 from netcrier.noded.journal.run_book import SCHEMA as RUN_SCHEMA
 from netcrier.noded.journal.run_book import Due, RunBook
-from netcrier.runtime.store import Transaction, open_database
+from netcrier.runtime.store import Transaction, open_database, write
 from netcrier.runtime.udp import clock_us
-from netcrier.wire.envelope import Digest
+from netcrier.wire.envelope import Digest, chained
 from netcrier.wire.handled import Code
 from netcrier.wire.report import Outcome, Told
 
@@ -46,17 +48,9 @@ CREATE TABLE IF NOT EXISTS outcome(
     master BLOB, term INTEGER, lane INTEGER, sequence INTEGER, told INTEGER, code INTEGER,
     PRIMARY KEY(master, term, lane, sequence, told)) WITHOUT ROWID;
 """
-KEPT_MESSAGES = 10_000
-"""Messages below the newest `n` that stay in the journal, for `netctl messages`; a few more until it is worth it, and
-all that the log has not taken."""
-_FORGET_EACH = 100
 _PLACE_MOST = (1 << 63) - 1
-KEPT_BYTES = 256 << 20
-"""Bytes of all bodies in the journal: beyond, the oldest that are logged leave it. Where the log takes nothing, twice
-as many; then the journal refuses, and messages are asked for again."""
-UNLOGGED_MESSAGES = 100_000
-"""Messages that the log has not taken, as on a full disk, however short: beyond, the journal refuses as well, and to
-the master they are `pending`."""
+LANE_EACH = 32
+"""Messages in a row after which the lane's row is renewed all the same."""
 READ_BYTES = 4 << 20
 """Bytes of bodies that are read at once, a last one beyond it."""
 
@@ -67,7 +61,31 @@ def _handled(message: MessageId, code: int) -> Untold:
 
 _PUT_LANE = """INSERT INTO lane VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(master, lane) DO UPDATE SET
     term = excluded.term, mark = excluded.mark, chain = excluded.chain, logged = excluded.logged"""
-_NOT_NEEDED = "n BETWEEN 1 AND ? AND n NOT IN (SELECT n FROM run)"
+
+
+class _Rows:
+    """A batch as the journal gets it, behind the numbers `newest` and, of what waits, `waiting`."""
+
+    def __init__(self, batch: Batch, master: MasterId, trust: str, newest: int, waiting: int) -> None:
+        self.places = dict(zip(batch.released, count(newest + 1)))
+        """Steps that are not rows of this batch, and the `n` of each."""
+        self.newest, self.waiting = newest + len(self.places), waiting
+        self.rows: list[Row] = []
+        self.fresh: list[Entry] = []
+        self.size = 0
+        """Bytes of bodies."""
+        self.withholding = {lane.lane for lane in batch.lanes if lane.withheld}
+        for arrival in batch.arrivals:
+            n = self.places.pop(arrival.message.id, 0)
+            if n:
+                self.fresh.append(released_entry(n, master, trust, arrival))
+            else:
+                self.waiting -= 1
+            self.rows.append(row_of(n or self.waiting, master, trust, arrival))
+            if arrival.withheld:
+                self.withholding.add(arrival.message.lane)
+            else:
+                self.size += len(arrival.message.body)
 
 
 class Journal:
@@ -75,9 +93,8 @@ class Journal:
 
     def __init__(self, path: Path, kept_bytes: int = KEPT_BYTES, unlogged: int = UNLOGGED_MESSAGES) -> None:
         self._database = open_database(path, _SCHEMA + ENTRY_SCHEMA + LEFT_SCHEMA + QUESTION_SCHEMA + RUN_SCHEMA)
-        self._kept_bytes, self._unlogged = kept_bytes, unlogged
-        self._bytes = self._number("SELECT sum(length(body)) FROM message")
         self._path = path
+        self._room = Room(self._database, kept_bytes, unlogged)
         self.questions = QuestionBook(self._database)
         self.left = LeftBook(self._database)
         self.runs = RunBook(self._database, kept_bytes // 4)
@@ -85,10 +102,17 @@ class Journal:
         self.newest = max(begun, self._number("SELECT max(n) FROM message"))
         self.logged = max(begun, self._number("SELECT max(logged) FROM lane"))
         self._waiting = min(0, self._number("SELECT min(n) FROM message"))
-        self._forgotten = 0
         self._withholding = set(LANES)
         """Lanes of which rows may be refused."""
         self._fresh: list[Entry] = []
+        self._lanes: dict[tuple[MasterId, int], Lane] = {}
+        """By master and number, as of the last commit of this run."""
+        self._stale: dict[tuple[MasterId, int], Lane] = {}
+        """Of them, those of which the row is older."""
+        self._alone = 0
+        """Commits of a single statement since the lanes' rows were renewed."""
+        self.log_tells = False
+        """Whether the log tells after a restart how far it has come; else the lanes' rows do, at every commit."""
 
     def begin_at(self, n: int) -> None:
         """A new journal goes on behind this number: an earlier one has given it away."""
@@ -113,11 +137,15 @@ class Journal:
         for lane, term, mark, chain in self._database.execute(
             "SELECT lane, term, mark, chain FROM lane WHERE master = ?", (master,)
         ):
-            held = self._database.execute(
-                "SELECT sequence, digest, told FROM message"
+            beyond = self._database.execute(
+                "SELECT n, sequence, digest, told FROM message"
                 " WHERE master = ? AND lane = ? AND term = ? AND sequence > ? ORDER BY sequence",
                 (master, lane, term, mark),
             ).fetchall()
+            held = [row[1:] for row in beyond if row[0] < 0]
+            for n, sequence, digest, _ in beyond:
+                if n > 0:
+                    mark, chain = sequence, chained(Digest(chain), Digest(digest))
             digests = tuple((sequence, Digest(digest)) for sequence, digest, _ in held)
             withheld = tuple((sequence, Told(told)) for sequence, _, told in held if told is not None)
             lanes.append(Lane(lane, term, mark, Digest(chain), digests, withheld))
@@ -143,42 +171,47 @@ class Journal:
     def commit(self, batch: Batch, master: MasterId, trust: str, handled: bool = False) -> list[Untold]:
         """All of the batch, or StoreError and none of it. `handled`: handlers are to run for what it releases; those
         of the result will not, for too many wait."""
-        places = dict(zip(batch.released, count(self.newest + 1)))
-        newest = self.newest + len(places)
-        rows, fresh, held = [], [], self._bytes
-        withholding = {lane.lane for lane in batch.lanes if lane.withheld}
-        for arrival in batch.arrivals:
-            n = places.pop(arrival.message.id, 0)
-            if n:
-                fresh.append(released_entry(n, master, trust, arrival))
-            else:
-                self._waiting -= 1
-            rows.append(row_of(n or self._waiting, master, trust, arrival))
-            if arrival.withheld:
-                withholding.add(arrival.message.lane)
-            else:
-                held += len(arrival.message.body)
-        self._refuse_beyond(newest, held if rows else 0)
-        with Transaction(self._database) as database:
-            database.executemany(INSERT, rows)
-            for step, n in places.items():
-                self._put_step(database, n, master, trust, step)
-            for lane in batch.lanes:
-                database.execute(_PUT_LANE, (master, lane.lane, lane.term, lane.mark, lane.chain, self.logged))
-            if batch.left and self.logged < self.newest:
-                self.left.enlist(master, batch.left)
-            if self._withholding:
-                self._forget_refused(database, master, [lane for lane in batch.lanes if lane.lane in self._withholding])
-            busy = [_handled(one, Code.BUSY) for one in self.runs.enlist(self.newest)] if handled else []
-            if batch.untold or busy:
-                self._put_untold(database, master, [*batch.untold, *busy])
-            freed = self._forget(database, newest, held)
-        self._fresh = [] if places else sorted(fresh, key=place_of)
-        self._withholding = self._withholding.difference(lane.lane for lane in batch.lanes) | withholding
-        self.newest, self._bytes = newest, held - freed
+        new = _Rows(batch, master, trust, self.newest, self._waiting)
+        self._room.refuse(self.logged, self.newest, new.newest, new.size)
+        lanes = self._stale | {(master, lane.lane): lane for lane in batch.lanes}
+        if not handled and self._follows(batch, master, new):
+            write(self._database, INSERT, new.rows[0])
+            busy: list[Untold] = []
+            self._room.held += new.size
+            self._alone, self._stale = self._alone + 1, lanes
+        else:
+            with Transaction(self._database) as database:
+                self._insert(database, new, master, trust)
+                self._put_lanes(database, lanes, batch, master)
+                busy = [_handled(one, Code.BUSY) for one in self.runs.enlist(self.newest)] if handled else []
+                if batch.untold or busy:
+                    self._put_untold(database, master, [*batch.untold, *busy])
+                held = self._room.forget(self.logged, new.newest, new.size)
+            self._room.held = held
+            self._alone, self._stale = 0, {}
+        self._lanes |= lanes
+        self._fresh = [] if new.places else sorted(new.fresh, key=place_of)
+        self._withholding = self._withholding.difference(lane.lane for lane in batch.lanes) | new.withholding
+        self.newest, self._waiting = new.newest, new.waiting
         if handled:
             self.runs.count()
         return busy
+
+    def _follows(self, batch: Batch, master: MasterId, new: _Rows) -> bool:
+        """Whether the batch is one message that is released at once and that its lane has waited for; its row then
+        says all that a restart has to know."""
+        if not len(batch.lanes) == len(new.rows) == len(new.fresh) == 1 or batch.untold:
+            return False
+        lane, sequence = batch.lanes[0], new.fresh[0].id.sequence
+        before = self._lanes.get((master, lane.lane))
+        return (
+            before is not None
+            and before.mark + 1 == sequence == lane.mark
+            and lane.lane not in self._withholding
+            and not self._room.over(self.logged, new.newest, new.size)
+            and self.log_tells
+            and self._alone < LANE_EACH
+        )
 
     def settle(self, master: MasterId, settled: Iterable[Untold]) -> None:
         """These need not be told any more."""
@@ -248,37 +281,6 @@ class Journal:
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} cannot be read: {error}") from error
 
-    def _beyond(self, database: sqlite3.Connection, held: int) -> int:
-        """Up to which `n` logged messages have to go, so that not too many bytes stay."""
-        floor, over = 0, held - self._kept_bytes
-        if over > 0:
-            for n, size in database.execute(
-                f"SELECT n, length(body) FROM message WHERE {_NOT_NEEDED} ORDER BY n",  # noqa: S608 - ours
-                (self.logged,),
-            ):
-                if over <= 0:
-                    break
-                floor, over = n, over - size
-        return floor
-
-    def _refuse_beyond(self, newest: int, held: int) -> None:
-        """StoreError where the log has not taken too much already: so many messages, so many bytes of bodies."""
-        if held > 2 * self._kept_bytes:
-            raise StoreError(f"the journal is full: {self._bytes:,} bytes that the log has not taken")
-        if newest > max(self.newest, self.logged + self._unlogged):
-            raise StoreError(f"the journal is full: {self.newest - self.logged:,} messages that the log has not taken")
-
-    def _forget(self, database: sqlite3.Connection, newest: int, held: int) -> int:
-        """What is beyond the limits, but for what waits for handlers; how many bytes of bodies that were."""
-        old = min(newest - KEPT_MESSAGES, self.logged)
-        floor = min(max(old if old >= self._forgotten + _FORGET_EACH else 0, self._beyond(database, held)), newest - 1)
-        if floor <= 0:
-            return 0
-        self._forgotten = max(old, self._forgotten)
-        freed = self._number(f"SELECT sum(length(body)) FROM message WHERE {_NOT_NEEDED}", floor)  # noqa: S608 - ours
-        database.execute(f"DELETE FROM message WHERE {_NOT_NEEDED}", (floor,))  # noqa: S608 - ours
-        return freed
-
     @staticmethod
     def _forget_refused(database: sqlite3.Connection, master: MasterId, lanes: Iterable[Lane]) -> None:
         """Their numbers are taken, their digests no longer needed."""
@@ -286,6 +288,23 @@ class Journal:
             "DELETE FROM message WHERE n < 0 AND master = ? AND lane = ? AND (term, sequence) <= (?, ?)",
             [(master, lane.lane, lane.term, lane.mark) for lane in lanes],
         )
+
+    def _insert(self, database: sqlite3.Connection, new: _Rows, master: MasterId, trust: str) -> None:
+        """The messages, and the `n` of what has waited for them or is passed."""
+        database.executemany(INSERT, new.rows)
+        for step, n in new.places.items():
+            self._put_step(database, n, master, trust, step)
+
+    def _put_lanes(
+        self, database: sqlite3.Connection, lanes: Mapping[tuple[MasterId, int], Lane], batch: Batch, master: MasterId
+    ) -> None:
+        """Where the lanes are now, and what that makes of earlier rows."""
+        for (whose, number), lane in lanes.items():
+            database.execute(_PUT_LANE, (whose, number, lane.term, lane.mark, lane.chain, self.logged))
+        if batch.left and self.logged < self.newest:
+            self.left.enlist(master, batch.left)
+        if refusing := [lane for lane in batch.lanes if lane.lane in self._withholding]:
+            self._forget_refused(database, master, refusing)
 
     @staticmethod
     def _put_step(database: sqlite3.Connection, n: int, master: MasterId, trust: str, step: MessageId | Passed) -> None:

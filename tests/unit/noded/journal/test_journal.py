@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from msgspec.structs import replace
@@ -14,7 +17,10 @@ from netcrier.core.node.inbox import Inbox
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
 from netcrier.ids import MasterId, MessageId
-from netcrier.noded.journal.journal import KEPT_MESSAGES, READ_BYTES, Journal
+from netcrier.noded.journal import journal as journals
+from netcrier.noded.journal import room
+from netcrier.noded.journal.journal import READ_BYTES, Journal
+from netcrier.runtime.store import write
 from netcrier.wire.envelope import digest
 from netcrier.wire.message import Message
 from netcrier.wire.report import Outcome, Told
@@ -31,9 +37,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.sqlite"
 
 
-@pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
+@pytest.fixture(params=[False, True], ids=["", "log tells"])
+def journal(path: Path, request: pytest.FixtureRequest) -> Iterator[Journal]:
     journal = Journal(path)
+    journal.log_tells = request.param
     journal.keep_membership(MASTER, Membership(index=3), (Lane(0, 1, 0),))
     yield journal
     journal.close()
@@ -63,6 +70,67 @@ def test_a_restart_finds_marks_held_messages_and_membership(journal: Journal, pa
     assert again.lanes(MASTER) == inbox.lanes
     assert again.membership(MASTER).index == 3
     assert again.newest == 1
+    again.close()
+
+
+def on_lane(lane: int, sequence: int) -> Arrival:
+    return replace(arrival(sequence), message=replace(arrival(sequence).message, lane=lane))
+
+
+def test_wherever_it_ends_a_restart_finds_the_lanes_as_they_were(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "KEPT_MESSAGES", 20)
+    monkeypatch.setattr(room, "FORGET_EACH", 5)
+    chance = random.Random(5)
+    journal = Journal(path)
+    journal.log_tells = True
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0), Lane(1, 1, 0)))
+    inbox = Inbox(journal.lanes(MASTER))
+    alone = Mock(wraps=write)
+    monkeypatch.setattr(journals, "write", alone)
+    for _ in range(500):
+        lane = inbox.lanes[int(chance.random() < 0.1)]
+        free = [number for number in range(lane.mark + 1, lane.mark + 4) if number not in dict(lane.held)]
+        if chance.random() < 0.1:
+            inbox.skip(Skip(HEAD, lane.lane, free[0], 2, chance.choice(list(Cause)), ANY_NODE, digest(b"%d" % free[0])))
+            free = [free[0] + 2] if free[0] + 2 not in dict(lane.held) else []
+        if free and chance.random() < 0.9:
+            sequence = chance.choice(free) if chance.random() < 0.1 else free[0]
+            withheld = Told.REFUSED if chance.random() < 0.05 else None
+            inbox.offer(replace(on_lane(lane.lane, sequence), withheld=withheld))
+        if (batch := inbox.take_batch()) is None:
+            continue
+        journal.commit(batch, MASTER, "token")
+        inbox.committed(batch)
+        journal.logged = journal.newest
+        again = Journal(path)
+        assert again.lanes(MASTER) == inbox.lanes
+        assert again.newest == journal.newest
+        again.close()
+    assert len(journal.entries(0, 1000)) <= 25  # the others have left, those of the quiet lane too
+    assert 200 < alone.call_count < 450
+    journal.close()
+
+
+def test_a_restart_looks_at_few_messages_to_find_where_the_lanes_are(path: Path) -> None:
+    journal = Journal(path)
+    journal.log_tells = True
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0), Lane(1, 1, 0)))
+    inbox = Inbox(journal.lanes(MASTER))
+    for sequence in range(1, 100):
+        commit(journal, inbox, sequence)
+        with closing(sqlite3.connect(path)) as database:
+            (mark,) = database.execute("SELECT mark FROM lane WHERE lane = 0").fetchone()
+        assert 0 <= sequence - mark <= journals.LANE_EACH
+    journal.close()
+
+
+def test_what_other_lanes_pass_is_kept_with_a_message(journal: Journal, path: Path) -> None:
+    inbox = Inbox([Lane(0, 1, 0), Lane(1, 1, 0)])
+    commit(journal, inbox, 1)
+    inbox.skip(Skip(HEAD, 1, 1, 3, Cause.NOT_FOR_YOU, ANY_NODE, digest(b"chain")))
+    commit(journal, inbox, 2)
+    again = Journal(path)
+    assert [(lane.lane, lane.mark) for lane in again.lanes(MASTER)] == [(0, 2), (1, 3)]
     again.close()
 
 
@@ -103,19 +171,19 @@ def test_a_batch_that_cannot_be_committed_leaves_nothing(journal: Journal) -> No
 
 def test_old_messages_leave_the_journal_and_their_numbers_stay(journal: Journal) -> None:
     inbox = Inbox(journal.lanes(MASTER))
-    for start in range(1, KEPT_MESSAGES + 500, 500):
+    for start in range(1, room.KEPT_MESSAGES + 500, 500):
         commit(journal, inbox, *range(start, start + 500))
         journal.logged = journal.newest
-    entries = journal.entries(0, KEPT_MESSAGES * 2)
-    assert len(entries) == KEPT_MESSAGES
-    assert entries[-1].n == journal.newest == KEPT_MESSAGES + 500
+    entries = journal.entries(0, room.KEPT_MESSAGES * 2)
+    assert len(entries) == room.KEPT_MESSAGES
+    assert entries[-1].n == journal.newest == room.KEPT_MESSAGES + 500
 
 
 def test_what_the_log_has_not_taken_stays_however_many_they_are(journal: Journal) -> None:
     inbox = Inbox(journal.lanes(MASTER))
     commit(journal, inbox, 1, 2, 3)
     journal.logged = 2
-    for start in range(4, KEPT_MESSAGES + 1500, 500):
+    for start in range(4, room.KEPT_MESSAGES + 1500, 500):
         commit(journal, inbox, *range(start, start + 500))
     assert journal.entries(2, 1)[0].n == 3
 
@@ -150,14 +218,17 @@ def test_a_refused_message_takes_its_number_and_no_place(journal: Journal, path:
 
 def test_what_was_refused_leaves_once_its_number_is_taken_whatever_other_lanes_do(path: Path) -> None:
     journal, inbox = Journal(path), Inbox([Lane(0, 1, 0), Lane(1, 1, 0)])
+    journal.log_tells = True
     inbox.offer(replace(arrival(2), withheld=Told.REFUSED))
     commit(journal, inbox)
     for sequence in (1, 2):
-        urgent = arrival(sequence)
-        inbox.offer(replace(urgent, message=replace(urgent.message, lane=1)))
+        inbox.offer(on_lane(1, sequence))
         commit(journal, inbox)
     commit(journal, inbox, 1)
     commit(journal, inbox, 3)
+    inbox.offer(replace(arrival(4), withheld=Told.REFUSED))
+    commit(journal, inbox)
+    commit(journal, inbox, 5)
     journal.close()
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT count(*) FROM message WHERE n < 0").fetchone() == (0,)
@@ -172,6 +243,29 @@ def test_what_is_untold_stays_until_it_is_settled(journal: Journal, path: Path) 
     again = Journal(path)
     assert (again.untold(MASTER), again.untold(OTHER)) == ([two], [])
     again.close()
+
+
+def test_what_is_untold_of_a_message_is_kept_with_it(journal: Journal, path: Path) -> None:
+    inbox = Inbox(journal.lanes(MASTER))
+    commit(journal, inbox, 1)
+    inbox.offer(replace(arrival(2), told=Told.RECEIVED))
+    settle(journal, inbox)
+    again = Journal(path)
+    assert again.untold(MASTER) == [Untold(1, Outcome(0, 2, Told.RECEIVED, 0))]
+    again.close()
+
+
+def test_where_no_log_tells_how_far_it_has_come_the_journal_does(path: Path) -> None:
+    journal = Journal(path)
+    journal.keep_membership(MASTER, Membership(), (Lane(0, 1, 0),))
+    inbox = Inbox(journal.lanes(MASTER))
+    for sequence in range(1, 10):
+        commit(journal, inbox, sequence)
+        journal.logged = journal.newest
+    again = Journal(path)
+    assert (again.logged, again.newest) == (8, 9)  # the last line may come twice
+    again.close()
+    journal.close()
 
 
 def big(sequence: int, size: int) -> Arrival:

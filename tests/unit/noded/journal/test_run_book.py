@@ -12,7 +12,7 @@ from netcrier.core.node.hearing import Membership
 from netcrier.core.node.inbox import Inbox
 from netcrier.core.outcomes import Untold
 from netcrier.ids import MasterId, MessageId
-from netcrier.noded.journal import journal as journals
+from netcrier.noded.journal import room
 from netcrier.noded.journal.journal import Journal
 from netcrier.noded.journal.run_book import WAITING_MAX, Due
 from netcrier.wire.envelope import digest
@@ -38,6 +38,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def journal(path: Path) -> Iterator[Journal]:
     journal = Journal(path)
+    journal.log_tells = True
     journal.keep_membership(MASTER, Membership(index=3), (Lane(0, 1, 0), Lane(1, 1, 0)))
     yield journal
     journal.close()
@@ -135,8 +136,8 @@ def test_bodies_that_wait_take_a_part_of_the_journal_and_no_more(tmp_path: Path)
 
 
 def test_what_waits_stays_in_the_journal_however_old(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journals, "KEPT_MESSAGES", 5)
-    monkeypatch.setattr(journals, "_FORGET_EACH", 1)
+    monkeypatch.setattr(room, "KEPT_MESSAGES", 5)
+    monkeypatch.setattr(room, "FORGET_EACH", 1)
     commit(journal, arrival(0, 1))
     commit(journal, *(arrival(0, sequence) for sequence in range(2, 19)), handled=False)
     journal.logged = journal.newest

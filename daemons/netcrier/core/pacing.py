@@ -59,6 +59,15 @@ OLD_EPOCH: Final = 600.0
 _SAMPLES = 256
 
 
+def earliest(*times: float | None) -> float | None:
+    """The first of some times, None for those that are not set."""
+    first = None
+    for at in times:
+        if at is not None and (first is None or at < first):
+            first = at
+    return first
+
+
 def receipt_window(nodes: int, per_second: int = RECEIPTS_PER_SECOND) -> float:
     """Over how long `nodes` nodes spread their receipts, for a master that takes in so many a second."""
     return max(WINDOW_LEAST, nodes / per_second)

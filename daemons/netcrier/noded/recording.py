@@ -16,7 +16,6 @@ from netcrier.core.node.batch import Batch
 from netcrier.core.node.listener import Listener
 from netcrier.core.outcomes import Untold
 from netcrier.errors import StoreError
-from netcrier.ids import MessageId
 from netcrier.noded.journal.entry import Entry
 from netcrier.noded.journal.journal import Journal
 from netcrier.noded.message_log import MessageLog
@@ -47,13 +46,18 @@ class Recording:
         self._commit: asyncio.Task[None] | None = None
         self.last: Entry | None = next(iter(journal.last(1)), None)
         """The newest message in the log."""
-        self.arrived = asyncio.Event()
-        """Is set at the next message, and replaced."""
+        self._arrived: asyncio.Event | None = None
 
     @property
     def log_full(self) -> bool:
         """Whether the log's disk refuses lines."""
         return self._log.full
+
+    @property
+    def arrived(self) -> asyncio.Event:
+        """Is set at the next message, and replaced."""
+        self._arrived = self._arrived or asyncio.Event()
+        return self._arrived
 
     def settle(self) -> None:
         """Commit what the listener has."""
@@ -123,9 +127,9 @@ class Recording:
         for entry in written:
             self.last = entry
             self._listener.delivered(replace(entry.id, sequence=entry.last), now, entry.master)
-        if self._journal.logged == self._journal.newest:  # refused and skipped numbers leave no line
-            for lane in (*self._listener.left, *self._listener.inbox.lanes):
-                self._listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
-        arrived, self.arrived = self.arrived, asyncio.Event()
-        arrived.set()
+        if self._journal.logged == self._journal.newest:
+            self._listener.all_delivered(now)
+        if self._arrived:
+            self._arrived.set()
+            self._arrived = None
         self._handling.messages.wake()

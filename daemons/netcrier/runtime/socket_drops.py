@@ -24,17 +24,15 @@ class SocketDrops:
     def __init__(self, overflows: Callable[[], int | None]) -> None:
         self._overflows = overflows
         self._before = overflows()
-        self._dropped: dict[socket.socket, bytes] = {}
+        self._dropped: dict[socket.socket, int] = {}
+        self.total = 0
+        """All that these sockets have dropped."""
         self._looked_at, self._looked_for, self._lost = -_EVERY, 0, 0
 
     def saw(self, one: socket.socket, value: bytes) -> None:
         """What came beside a datagram (SO_RXQ_OVFL)."""
-        self._dropped[one] = value
-
-    @property
-    def total(self) -> int:
-        """All that these sockets have dropped."""
-        return sum(_COUNT.unpack(value)[0] for value in self._dropped.values())
+        (self._dropped[one],) = _COUNT.unpack(value)
+        self.total = sum(self._dropped.values())
 
     @property
     def lost(self) -> int:

@@ -18,7 +18,7 @@ from netcrier.core.master.solicitor import Solicitor
 from netcrier.core.master.stock import Shelf, Stock
 from netcrier.core.master.transfer import Transfers
 from netcrier.core.master.voice import Voice
-from netcrier.core.pacing import FETCHING, receipt_window
+from netcrier.core.pacing import FETCHING, earliest, receipt_window
 from netcrier.core.parity import Parity
 from netcrier.ids import MessageId
 from netcrier.wire.fetch import Fetch
@@ -50,8 +50,7 @@ class Repair:
     @property
     def timer(self) -> float | None:
         """When `due` has something to say."""
-        times = (self.repeats.timer, self.transfers.timer, self.solicitor.timer)
-        return min((at for at in times if at is not None), default=None)
+        return earliest(self.repeats.timer, self.transfers.timer, self.solicitor.timer)
 
     def publish(self, composed: Composed, delivery: Delivery, window: float, now: float) -> None:
         """Send what is committed."""

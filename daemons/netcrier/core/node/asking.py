@@ -13,6 +13,7 @@ from netcrier.core.node.catch_up import PROGRESS_WITHIN, Backlog
 from netcrier.core.node.gaps import GapRequests
 from netcrier.core.node.intake import Intake
 from netcrier.core.node.upward import Upward
+from netcrier.core.pacing import earliest
 from netcrier.wire.catch_up import CatchUp, encode_catch_up
 from netcrier.wire.fetch import Fetch, encode_fetch
 from netcrier.wire.kinds import Kind
@@ -68,8 +69,7 @@ class Asking:
     @property
     def timer(self) -> float | None:
         """When `due` has something to say."""
-        timers = (self._gaps.timer, self._backlog.timer, self._assembly.timer)
-        return min([at for at in timers if at is not None], default=None)
+        return earliest(self._gaps.timer, self._backlog.timer, self._assembly.timer)
 
     def due(self, now: float) -> CatchUpWanted | None:
         """Ask by UDP for what is due; what to connect with, where it is much."""

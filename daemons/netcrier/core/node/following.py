@@ -30,7 +30,7 @@ from netcrier.core.node.judge import Judge
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.reporter import Reporter
 from netcrier.core.node.upward import Upward
-from netcrier.core.pacing import REPORT_AGAIN, Gathering, receipt_slot, request_delay
+from netcrier.core.pacing import REPORT_AGAIN, Gathering, earliest, receipt_slot, request_delay
 from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId
 from netcrier.errors import DecodeError
@@ -136,13 +136,14 @@ class Following:
 
     def committed(self, batch: Batch, now: float, now_us: int) -> None:
         """As `Listener.committed`."""
-        before = self.inbox.lanes
         for lane in batch.left:
             self.reporter.leave(lane)
         self.intake.committed(batch)
-        for old, new in zip(before, self.inbox.lanes, strict=True):
-            if new.term != old.term:
-                self._turned(new, now)
+        if batch.left:
+            left = {lane.lane for lane in batch.left}
+            for lane in batch.lanes:
+                if lane.lane in left:
+                    self._turned(lane, now)
         for arrival in batch.arrivals:
             message = arrival.message
             slot = receipt_slot(self._id, message.sequence, message.window_us / 1e6)
@@ -166,8 +167,7 @@ class Following:
         """When `due` has something to say."""
         if not self._answering:
             return None
-        timers = (self.asking.timer, self.answers.timer, self.reporter.timer)
-        return min([at for at in timers if at is not None], default=None)
+        return earliest(self.asking.timer, self.answers.timer, self.reporter.timer)
 
     def due(self, now: float) -> None:
         """Say what is due."""

@@ -161,6 +161,8 @@ class Inbox:
     def __init__(self, lanes: Iterable[Lane] = ()) -> None:
         self._work = {lane.lane: _Work(lane) for lane in lanes}
         self._flying: Batch | None = None
+        self._stirred = True
+        """Whether there may be a batch: something has come since the last was looked for."""
         self.coming: set[MessageId] = set()
         """Messages in blocks that are being put together: they do not lack."""
 
@@ -208,10 +210,12 @@ class Inbox:
     def offer(self, arrival: Arrival) -> None:
         """Take in a message that `check` calls new."""
         self._work[arrival.message.lane].waiting[arrival.message.sequence] = arrival
+        self._stirred = True
 
     def turn(self, lane: int, known: int, following: int) -> None:
         """Nothing more is to be had of the lane's term, of which numbers up to `known` are known: leave it."""
         self._work[lane].turn = (known, following)
+        self._stirred = True
 
     def skip(self, skip: Skip) -> Verdict:
         """Take in a verified skip; NEW where it is held or changes something."""
@@ -225,11 +229,15 @@ class Inbox:
         if skip.first not in work.skips and len(work.skips) >= SKIPS_HELD_MAX:
             return Verdict.TOO_FAR
         work.skips[skip.first] = skip
+        self._stirred = True
         return Verdict.NEW
 
     def take_batch(self) -> Batch | None:
         """The next commit, or None while one is in flight or nothing waits."""
-        ready = [] if self._flying else [work for work in self._work.values() if work.ready]
+        if self._flying or not self._stirred:
+            return None
+        self._stirred = False
+        ready = [work for work in self._work.values() if work.ready]
         if not ready:
             return None
         arrivals: list[Arrival] = []
@@ -261,6 +269,7 @@ class Inbox:
             work.state, work.flying = state, {}
             if work.skips:
                 work.skips = {first: skip for first, skip in work.skips.items() if skip.last > state.mark}
+                self._stirred = True
 
     def failed(self, batch: Batch) -> None:
         """The batch is not on disk: its messages lack again and will be asked for, and skips and turns with them."""

@@ -13,6 +13,7 @@ from netcrier.core.node.greeting import Greeting, Self
 from netcrier.core.node.hearing import Hearing
 from netcrier.core.node.renewal import Renewal
 from netcrier.core.node.upward import Upward
+from netcrier.core.pacing import earliest
 from netcrier.wire.hello import Welcome
 from netcrier.wire.kinds import Kind
 
@@ -76,8 +77,7 @@ class Joining:
     @property
     def timer(self) -> float | None:
         """When `due` has something to say."""
-        hello, renew = self._greeting.timer, self._renewal.timer
-        return renew if hello is None or (renew is not None and renew < hello) else hello
+        return earliest(self._greeting.timer, self._renewal.timer)
 
     def due(self, lanes: tuple[Lane, ...], now: float) -> None:
         """Say what is due."""

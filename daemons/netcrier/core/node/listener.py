@@ -28,7 +28,7 @@ from netcrier.core.node.reply import answer_address
 from netcrier.core.node.telling import Telling
 from netcrier.core.node.upward import Upward
 from netcrier.core.outcomes import Untold
-from netcrier.core.pacing import ASKED_WITHIN, receipt_window, renewal_spread
+from netcrier.core.pacing import ASKED_WITHIN, earliest, receipt_window, renewal_spread
 from netcrier.core.parity import Parity
 from netcrier.core.questions import QuestionId
 from netcrier.errors import DecodeError
@@ -100,11 +100,6 @@ class Listener:
         return self._following.inbox
 
     @property
-    def left(self) -> tuple[Lane, ...]:
-        """Lanes that have left a term before the log had all of it, as they were."""
-        return self._following.reporter.left
-
-    @property
     def enrolled(self) -> bool:
         """Whether the node has a key and a starting point."""
         return self._following.enrolled
@@ -173,6 +168,10 @@ class Listener:
         if master is None or (self.pin is not None and master == self.master):
             self._following.reporter.delivered(message, now)
 
+    def all_delivered(self, now: float) -> None:
+        """The log has all that the journal has."""
+        self._following.reporter.all_delivered(self.inbox.lanes, now)
+
     def catching_up(self, now: float) -> None:
         """The master's connection brings messages: they are not asked for by UDP meanwhile."""
         self._following.asking.catching_up(now)
@@ -196,8 +195,7 @@ class Listener:
     @property
     def timer(self) -> float | None:
         """When `handle_timer` has something to do."""
-        timers = (self._joining.timer, self._telling.timer, self._following.timer)
-        return min([at for at in timers if at is not None], default=None)
+        return earliest(self._joining.timer, self._telling.timer, self._following.timer)
 
     def handle_timer(self, now: float, now_us: int) -> None:  # noqa: ARG002 - one shape with the master's machine
         """Say what is due."""

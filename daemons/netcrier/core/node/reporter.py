@@ -16,7 +16,7 @@ from netcrier.core.node.kept import Kept
 from netcrier.core.node.left import Left
 from netcrier.core.node.upward import Upward
 from netcrier.core.outcomes import Outcomes, Untold
-from netcrier.core.pacing import REPORT_AGAIN, presence_interval, untold_delay
+from netcrier.core.pacing import REPORT_AGAIN, earliest, presence_interval, untold_delay
 from netcrier.ids import MessageId
 from netcrier.wire.kinds import Kind
 from netcrier.wire.limits import EXTRAS_MAX, LANES_MAX
@@ -56,8 +56,7 @@ class Reporter:
     @property
     def timer(self) -> float | None:
         """When the next report is due."""
-        times = (self._at, self._again_at, self._presence_at, self._outcomes.timer)
-        return min([at for at in times if at is not None], default=None)
+        return earliest(self._at, self._again_at, self._presence_at, self._outcomes.timer)
 
     def soon(self, now: float, delay: float) -> None:
         """Report within `delay` seconds."""
@@ -77,11 +76,6 @@ class Reporter:
     def beacon(self, counter: int, now: float) -> None:
         """The newest beacon that was opened; counter 0: they are counted anew."""
         self._beacon = (counter, now)
-
-    @property
-    def left(self) -> tuple[Lane, ...]:
-        """Lanes that have left a term before the log had all of it, as they were."""
-        return self._left.lanes
 
     def leave(self, lane: Lane) -> None:
         """A lane leaves its term, as it is."""
@@ -110,6 +104,12 @@ class Reporter:
             self._delivered[message.lane] = (term, message.sequence)
         if further or self._left.logged(message):
             self.soon(now, 1.0 if self.pending else 0.0)
+
+    def all_delivered(self, lanes: Iterable[Lane], now: float) -> None:
+        """The log has all of the journal: refused and skipped numbers, up to the lanes' marks, leave no line."""
+        for lane in (*self._left.lanes, *lanes):
+            if self._delivered.get(lane.lane) != (lane.term, lane.mark):
+                self.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
 
     def tell(self, found: Iterable[Untold], now: float) -> None:
         """These outcomes are in the journal: the master is told until it has heard them."""

@@ -11,9 +11,10 @@ from netcrier_ctl.lab import Lab, Process
 SEND = """
 import socket, sys, time
 out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+pause = float(sys.argv[3]) if sys.argv[3:] else 0
 for line in open(sys.argv[4]) if sys.argv[4:] else sys.stdin:
     out.sendto(bytes.fromhex(line), (sys.argv[1], int(sys.argv[2])))
-    time.sleep(float(sys.argv[3]))
+    time.sleep(pause)
 """
 CONNECT = """
 import socket, sys
@@ -51,7 +52,7 @@ class Intruder:
     def send(self, host: str, port: int, datagrams: Iterable[bytes]) -> None:
         """To a port of another host, one after the other."""
         text = "".join(data.hex() + "\n" for data in datagrams)
-        words = [sys.executable, "-c", SEND, self.lab.address(host), str(port), "0"]
+        words = [sys.executable, "-c", SEND, self.lab.address(host), str(port)]
         done = self.lab.run(self.host, words, text=text)
         assert done.returncode == 0, done.stderr
 

@@ -22,7 +22,7 @@ from netcrier.core.node.hearing import Membership
 from netcrier.core.node.judge import known_of
 from netcrier.core.node.kept import Kept
 from netcrier.core.node.listener import Listener
-from netcrier.ids import LANES, MessageId, NodeId
+from netcrier.ids import LANES, NodeId
 from netcrier.masterd.store.recovery import open_sound
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import KEY_SIZE, AgreementKey, Signer, node_id
@@ -120,8 +120,7 @@ class Crowd:
             pass
         while (batch := listener.take_batch()) is not None:
             listener.committed(batch, now)
-            for lane in batch.lanes:
-                listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
+            listener.all_delivered(now)
         for datagram in listener.datagrams_to_send():
             assert isinstance(datagram.to, tuple)
             own = struct.pack("=i4s4x", 0, socket.inet_aton(address_of(number)))  # ipi_spec_dst: whence it leaves

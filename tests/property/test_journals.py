@@ -112,8 +112,7 @@ class Disk(Node):
         for entry in written:
             self.listener.delivered(replace(entry.id, sequence=entry.last), now)
         if self.store.logged == self.store.newest:
-            for lane in self.listener.inbox.lanes:
-                self.listener.delivered(MessageId(lane.term, lane.lane, lane.mark), now)
+            self.listener.all_delivered(now)
 
     def logged(self) -> list[dict[str, int]]:
         return [json.loads(line) for line in (self.place / "messages.log").read_text().splitlines()]

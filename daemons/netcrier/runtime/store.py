@@ -128,27 +128,31 @@ class Transaction:
         return self._database
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if not kind:
-            point("any: before commit")
         try:
-            self._database.execute("ROLLBACK" if kind else "COMMIT")
+            if kind:
+                self._database.execute("ROLLBACK")
+            else:
+                _commit(self._database, "COMMIT")
         except sqlite3.Error as failure:
             if self._database.in_transaction:
                 self._database.rollback()
             raise StoreError(f"the store cannot be written: {failure}") from failure
-        if not kind:
-            point("any: after commit")
         if isinstance(error, (sqlite3.Error, OverflowError)):  # the latter: a number of a peer that has no place there
             raise StoreError(f"the store cannot be written: {error}") from error
 
 
 def write(database: sqlite3.Connection, statement: str, values: Sequence[object]) -> None:
     """A transaction of one statement, or StoreError."""
-    point("any: before commit")
     try:
-        database.execute(statement, values)
+        _commit(database, statement, values)
     except (sqlite3.Error, OverflowError) as error:
         raise StoreError(f"the store cannot be written: {error}") from error
+
+
+def _commit(database: sqlite3.Connection, statement: str, values: Sequence[object] = ()) -> None:
+    """The step that makes it durable."""
+    point("any: before commit")
+    database.execute(statement, values)
     point("any: after commit")
 
 

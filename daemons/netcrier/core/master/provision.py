@@ -43,5 +43,6 @@ class Provision:
 
 
 def spare(pieces: int, loss: float) -> int:
-    """How many more to send than nodes need, where a share is lost of what is sent: as many as will be lost of them."""
-    return ceil(pieces * loss / (1 - loss)) if LOSS_TOLERATED < loss < 1 else 0
+    """How many more to send than nodes need, where a share is lost of what is sent: as many as will be lost of them, at
+    most as many again. A node says itself what it has lost: near 1 this would be without bound."""
+    return ceil(pieces * min(loss / (1 - loss), 1)) if LOSS_TOLERATED < loss < 1 else 0

@@ -59,3 +59,8 @@ def test_where_no_node_can_use_it_none_goes_along() -> None:
 )
 def test_spare_is_what_will_be_lost_of_it(pieces: int, loss: float, more: int) -> None:
     assert spare(pieces, loss) == more
+
+
+def test_spare_never_more_than_doubles_what_is_sent_whatever_a_node_says_of_its_loss() -> None:
+    assert spare(32, 0.5) == 32
+    assert spare(32, 1023 / 1024) == 32

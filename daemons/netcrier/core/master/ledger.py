@@ -86,7 +86,8 @@ class Ledger:
     ) -> list[Receipt]:
         """`left`: the node is in a later term already, and tells what its log has of this one."""
         before = node.lanes.get(report.lane)
-        if before == report and node.settled.get((report.term, report.lane)) == report.received:
+        said = before == report and node.settled.get((report.term, report.lane)) == report.received
+        if said and not report.extras:  # of these a bound may have kept some back
             return []  # nearly always so of the lane that is not in use
         lane = self._lane(report.term, report.lane)
         if lane is None:

@@ -93,7 +93,7 @@ class Delivery:
         self.due_from: float | None = sent_at
         """From when on a receipt can be overdue; None while it waits to be sent."""
         self.served: dict[int, float] = {}
-        """The same by node, for those that pieces were sent to one by one."""
+        """The same by node, for those that pieces were sent to one by one and that have not acknowledged it."""
         self.last = 0.0
         """Seconds from sending to the newest receipt of this run."""
         known = states or {}
@@ -119,6 +119,7 @@ class Delivery:
         self.states[index] = state
         self.expected += (before is State.REVOKED) - (state is State.REVOKED)
         self.outstanding.discard(index)
+        self.served.pop(index, None)
         (self.undelivered.add if state in OPEN else self.undelivered.discard)(index)
         self._shrink()
         self.received += (state in HAVE) - (before in HAVE)
@@ -159,4 +160,5 @@ class Delivery:
             self.expected -= state is not State.REVOKED
             self.received -= state in HAVE
         self.outstanding.discard(index)
+        self.served.pop(index, None)
         self.undelivered.discard(index)

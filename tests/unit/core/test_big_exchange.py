@@ -301,3 +301,15 @@ def test_loss_of_big_messages_leads_to_no_connection() -> None:
     net.run(60, until=lambda: len(net.completed) == len(sent))
     assert len(net.completed) == len(sent)
     assert net.connections == before == 0
+
+
+def test_who_was_sent_pieces_alone_is_not_remembered_beyond_its_receipt() -> None:
+    net = enrolled(4, seed=41, loss=0.05, parity=False)
+    sent = net.broadcast(body(MESSAGE_MAX)).id
+    delivery = net.master.deliveries.get(sent)
+    assert delivery
+    net.run(30, until=lambda: bool(delivery.served))
+    assert delivery.served
+    net.run(30, until=lambda: not delivery.undelivered)
+    net.run(1)
+    assert not delivery.served

@@ -124,5 +124,5 @@ class Repair:
                     self.solicitor.soon(now + self.solicitor.patience(window))
                 if send.to is None:
                     delivery.due_from = now + FETCHING
-                else:
+                elif send.to in delivery.outstanding:
                     delivery.served[send.to] = now + FETCHING

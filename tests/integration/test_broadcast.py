@@ -98,6 +98,19 @@ def test_kill_9_of_a_node_in_the_middle_loses_and_repeats_nothing(tmp_path: Path
             assert [line["n"] for line in here.nodes[host].lines()] == list(range(1, 101))
 
 
+def test_a_log_that_is_put_aside_while_its_node_is_stopped_is_not_written_again(tmp_path: Path) -> None:
+    with site(tmp_path, "node1") as here:
+        node = here.nodes["node1"]
+        for number in range(5):
+            here.wait_delivered(here.broadcast(b"%d" % number).id)
+        assert node.stop() == 0
+        log = tmp_path / "node1" / "log" / "noded" / "messages.log"
+        log.rename(log.with_name("aside"))
+        node.start()
+        here.wait_delivered(here.broadcast(b"next").id)
+        here.wait_logged("node1", 6)
+
+
 def test_a_repeated_request_sends_nothing_new(tmp_path: Path) -> None:
     with site(tmp_path, *numbered(1)) as here:
         first = here.broadcast(b"once", request="the same")

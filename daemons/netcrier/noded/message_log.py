@@ -152,7 +152,8 @@ class MessageLog:
         """Why the journal could not be read the last time."""
         self._before = journal.newest
         self._on_disk = journal.log_tells = log.path is not None
-        journal.logged = max(journal.logged, last_number(log))
+        # A power cut may have taken lines of which the journal knew: what the file itself says counts, where it has any.
+        journal.logged = last_number(log) or journal.logged
 
     @property
     def full(self) -> bool:

@@ -13,6 +13,7 @@ from netcrier.core.node.hearing import Membership
 from netcrier.core.node.inbox import Inbox
 from netcrier.errors import StoreError
 from netcrier.ids import MessageId
+from netcrier.noded.journal import journal as journals
 from netcrier.noded.journal.entry import Entry
 from netcrier.noded.journal.journal import Journal
 from netcrier.noded.journal.sound import open_sound
@@ -92,6 +93,27 @@ def test_a_torn_last_line_is_cut_and_written_again(journal: Journal, tmp_path: P
     journal.logged = 0
     written(journal, path)
     assert numbers(path) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("each", [0, 2, journals.LANE_EACH])
+def test_lines_that_a_power_cut_has_taken_are_written_again(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, each: int
+) -> None:
+    """The journal is on the disk at each commit, a line of the log some seconds later."""
+    monkeypatch.setattr(journals, "LANE_EACH", each)
+    path = tmp_path / "messages.log"
+    inbox = Inbox(journal.lanes(MASTER))
+    log = JsonLog(path)
+    messages = MessageLog(log, journal, "epoch")
+    for sequence in range(1, 6):
+        commit(journal, inbox, sequence)
+        messages.catch_up()
+    log.close()
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    again = Journal(tmp_path / "journal.sqlite")
+    written(again, path)
+    again.close()
+    assert numbers(path) == [1, 2, 3, 4, 5]
 
 
 def test_a_rotation_repeats_nothing(journal: Journal, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ class App:
         self._watch.close()
         await self._tasks.close()
         await self.recording.committed()
-        await self._kept(self.journal.keep_logged)  # the log may be put aside before the next start
+        await self._kept(self._message_log.tell)  # the log may be put aside before the next start
         self.writer.close()
         self.journal.close()
         self._json_log.close()

@@ -152,7 +152,7 @@ class MessageLog:
         """Why the journal could not be read the last time."""
         self._before = journal.newest
         self._on_disk = journal.log_tells = log.path is not None
-        # A power cut may have taken lines of which the journal knew: what the file itself says counts, where it has any.
+        # A power cut may have taken lines of which the journal knew: where the file has any, what it says counts.
         journal.logged = last_number(log) or journal.logged
 
     @property
@@ -183,15 +183,20 @@ class MessageLog:
             self.fault = str(error)
             return []
 
+    def tell(self) -> None:
+        """Tell the journal how far the log has come, once that is on disk: another file cannot say it. StoreError."""
+        self._log.sync()
+        self._journal.keep_logged()
+
     def rotate(self) -> None:
-        """Put the file aside. First the journal is told how far the log has come: the new file cannot say it."""
+        """Put the file aside."""
         with suppress(StoreError):  # what cannot be told is not put aside
-            self._journal.keep_logged()
+            self.tell()
             self._log.rotate()
 
     def reopen(self) -> None:
         """Write to a new file of the same name."""
-        self._journal.keep_logged()
+        self.tell()
         self._log.reopen()
 
 

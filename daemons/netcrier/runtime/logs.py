@@ -139,6 +139,15 @@ class JsonLog:
         if before is not None:
             os.close(before)
 
+    def sync(self) -> None:
+        """What is in the file is on disk when this returns. Raises StoreError."""
+        if self._file is None:
+            return
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error.strerror}") from error
+
     def last_line(self) -> bytes | None:
         """The last whole line without its newline, None without one; cuts a torn tail first. Raises StoreError."""
         end = self.cut_tail()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -129,6 +131,29 @@ def test_a_rotation_repeats_nothing(journal: Journal, tmp_path: Path) -> None:
     again = Journal(tmp_path / "journal.sqlite")
     written(again, path)
     assert numbers(path) == []
+    again.close()
+
+
+def test_a_log_that_is_not_on_the_disk_is_not_put_aside(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut may take its lines yet, and the new file could not say that they lack."""
+
+    def refuse(_file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "messages.log"
+    log = JsonLog(path, archive=Archive(tmp_path, Rotation(size=1, compression="none")))
+    messages = MessageLog(log, journal, "epoch")
+    monkeypatch.setattr(os, "fsync", refuse)
+    commit(journal, Inbox(journal.lanes(MASTER)), 1, 2, 3)
+    messages.catch_up()
+    with pytest.raises(StoreError, match="Input/output error"):
+        messages.reopen()
+    log.close()
+    assert numbers(path) == [1, 2, 3]
+    again = Journal(tmp_path / "journal.sqlite")
+    assert again.logged == 0
     again.close()
 
 

@@ -17,6 +17,7 @@ others be delivered, and always finds room.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -92,7 +93,8 @@ class Assembly:
             elif block.claimed:
                 claimed, block.claimed = block.claimed, None
                 if partial.binds(number, claimed):
-                    self._bind(partial, number, claimed)
+                    with suppress(DecodeError):  # forged parity: it is given up, and the other blocks are bound
+                        self._bind(partial, number, claimed)
         self._arm(partial.ask_at)
         return self._whole(partial)
 

@@ -64,9 +64,11 @@ class Partial:
         return (self.id.lane != URGENT_LANE, self.id.sequence)
 
     def block(self, number: int) -> Pieces:
-        """A block's pieces."""
+        """A block's pieces. DecodeError `bad block` where the MESSAGE is here and has no such block."""
         found = self.blocks.get(number)
         if found is None:
+            if self.arrival and number >= len(self.arrival.message.blocks):
+                raise DecodeError("bad block")
             found = self.blocks[number] = Pieces()
         return found
 

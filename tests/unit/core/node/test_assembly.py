@@ -115,6 +115,36 @@ def test_forged_pieces_that_came_first_give_way_to_the_true_ones() -> None:
     assert done[-1].message.body == BODY
 
 
+@pytest.mark.parametrize("kind", [Kind.BLOCK, Kind.FRAGMENT, Kind.PARITY])
+def test_a_forged_piece_of_a_block_that_the_message_does_not_have_keeps_it_from_nothing(kind: Kind) -> None:
+    parts, one = Parts(), assembly(parity=True)
+    one.message(parts.arrival, 0.0)
+    with pytest.raises(DecodeError, match="bad block"):
+        match kind:
+            case Kind.BLOCK:
+                one.block(replace(parts.blocks[0], number=2), 0.0)
+            case Kind.FRAGMENT:
+                one.fragment(replace(parts.fragments[0], block=2), 0.0)
+            case _:
+                one.parity(Fragment(parts.id, 2, FRAGMENTS_MAX, bytes(FRAGMENT_SIZE)), 0.0)
+    *_, whole = [parts.feed(one, piece, 0.0) for piece in parts.pieces[1:]]
+    assert whole
+    assert whole.message.body == BODY
+
+
+def test_forged_parity_that_came_first_keeps_no_other_block_from_the_message() -> None:
+    parts, one = Parts(), assembly(parity=True)
+    for piece in (*parts.blocks, *parts.fragments[1:]):
+        parts.feed(one, piece)
+    one.parity(Fragment(parts.id, 0, FRAGMENTS_MAX, bytes(FRAGMENT_SIZE)), 0.0)
+    one.message(parts.arrival, 0.0)
+    assert one.timer is not None
+    assert one.due(one.timer) == [(parts.id, (Lack(0, False, 1, bitmap_of([0])),))]
+    whole = one.fragment(parts.fragments[0], 1.0)
+    assert whole
+    assert whole.message.body == BODY
+
+
 def test_parity_restores_what_lacks() -> None:
     parts, one = Parts(), assembly(parity=True)
     for piece in parts.pieces:

@@ -29,9 +29,9 @@ PLACES_MAX: Final = 256
 """Places of a block, fragments and parity together: what the code has. Parity begins anew at the first place for it."""
 
 ASSEMBLY_MAX: Final = 4 * 1024 * 1024
-"""Bytes of incomplete messages in a node's memory: nobody may fill it by beginning what never ends. Beyond, the newest
-message of the least urgent lane gives up its fragments and fetches them again; where it is that message itself, the
-fragment is refused."""
+"""Bytes of incomplete messages in a node's memory: nobody may fill it by beginning what never ends. Beyond, a message
+that no signature vouches for yet, then the newest of the least urgent lane, gives up its fragments and fetches them
+again; where it is that message itself, the fragment is refused."""
 
 BIG_AHEAD_MAX: Final = 64
 """Numbers beyond the mark within which a node takes a message in blocks: at most 64 MiB wait in the journal for what

@@ -10,8 +10,8 @@ Theory of operation
 - A whole body counts as held until its commit is settled, so that a slow disk slows the fetching.
 - Nothing here is durable: after a restart the number lacks, and all of it is fetched again.
 
-Rules: at most ASSEMBLY_MAX bytes are held. The urgent lane, then the lowest number goes before: it is the one that lets
-others be delivered, and always finds room.
+Rules: at most ASSEMBLY_MAX bytes are held. What has its MESSAGE goes before what has not, then the urgent lane, then
+the lowest number: it is the one that lets others be delivered, and always finds room.
 """
 
 from __future__ import annotations
@@ -203,7 +203,8 @@ class Assembly:
     def _hold(self, partial: Partial, size: int) -> None:
         """Make room for a piece; DecodeError `no room` where the message is the last in rank."""
         while self.held + size > ASSEMBLY_MAX:
-            last = max((one for one in self._partials.values() if one.held or one is partial), key=lambda one: one.rank)
+            holders = (one for one in self._partials.values() if one.held or one is partial)
+            last = max(holders, key=lambda one: (one.arrival is None, one.rank))  # anyone may send what none has signed
             if last is partial:
                 raise DecodeError("no room")
             for number in list(last.blocks):

@@ -115,18 +115,15 @@ def test_forged_pieces_that_came_first_give_way_to_the_true_ones() -> None:
     assert done[-1].message.body == BODY
 
 
-@pytest.mark.parametrize("kind", [Kind.BLOCK, Kind.FRAGMENT, Kind.PARITY])
-def test_a_forged_piece_of_a_block_that_the_message_does_not_have_keeps_it_from_nothing(kind: Kind) -> None:
+def test_forged_pieces_of_a_block_that_the_message_does_not_have_keep_it_from_nothing() -> None:
     parts, one = Parts(), assembly(parity=True)
     one.message(parts.arrival, 0.0)
     with pytest.raises(DecodeError, match="bad block"):
-        match kind:
-            case Kind.BLOCK:
-                one.block(replace(parts.blocks[0], number=2), 0.0)
-            case Kind.FRAGMENT:
-                one.fragment(replace(parts.fragments[0], block=2), 0.0)
-            case _:
-                one.parity(Fragment(parts.id, 2, FRAGMENTS_MAX, bytes(FRAGMENT_SIZE)), 0.0)
+        one.block(replace(parts.blocks[0], number=2), 0.0)
+    with pytest.raises(DecodeError, match="bad block"):
+        one.fragment(replace(parts.fragments[0], block=2), 0.0)
+    with pytest.raises(DecodeError, match="bad block"):
+        one.parity(Fragment(parts.id, 2, FRAGMENTS_MAX, bytes(FRAGMENT_SIZE)), 0.0)
     *_, whole = [parts.feed(one, piece, 0.0) for piece in parts.pieces[1:]]
     assert whole
     assert whole.message.body == BODY
@@ -134,8 +131,9 @@ def test_a_forged_piece_of_a_block_that_the_message_does_not_have_keeps_it_from_
 
 def test_forged_parity_that_came_first_keeps_no_other_block_from_the_message() -> None:
     parts, one = Parts(), assembly(parity=True)
-    for piece in (*parts.blocks, *parts.fragments[1:]):
-        parts.feed(one, piece)
+    for piece in parts.pieces[1:]:
+        if piece is not parts.fragments[0]:
+            parts.feed(one, piece)
     one.parity(Fragment(parts.id, 0, FRAGMENTS_MAX, bytes(FRAGMENT_SIZE)), 0.0)
     one.message(parts.arrival, 0.0)
     assert one.timer is not None
@@ -249,6 +247,18 @@ def test_the_memory_ends_at_its_limit_and_what_goes_before_finds_room() -> None:
     urgent = Parts(9, bytes(MESSAGE_MAX), lane=1)
     one.message(urgent.arrival, 0.0)
     one.fragment(urgent.fragments[0], 0.0)
+    assert one.held <= ASSEMBLY_MAX
+
+
+def test_pieces_of_a_message_that_nobody_has_signed_keep_no_room_from_one_that_is_signed() -> None:
+    forged, parts, one = Parts(lane=1), Parts(), assembly()
+    for number in range(ASSEMBLY_MAX // FRAGMENT_SIZE):
+        one.fragment(Fragment(forged.id, *divmod(number, FRAGMENTS_MAX), bytes(FRAGMENT_SIZE)), 0.0)
+    with pytest.raises(DecodeError, match="no room"):
+        one.fragment(Fragment(forged.id, 200, 0, bytes(FRAGMENT_SIZE)), 0.0)
+    *_, whole = [parts.feed(one, piece) for piece in parts.pieces]
+    assert whole
+    assert whole.message.body == BODY
     assert one.held <= ASSEMBLY_MAX
 
 

@@ -29,6 +29,13 @@ class Deliveries:
         """The delivery of a message, where it is remembered."""
         return self._all.get(identity)
 
+    def between(self, term: int, lane: int, first: int, last: int) -> Iterable[int]:
+        """Numbers from `first` to `last` of a lane, in order; of many, those that are remembered."""
+        if last - first < len(self._all):
+            return range(first, last + 1)
+        mine = (one.sequence for one in self._all if one.term == term and one.lane == lane)
+        return sorted(sequence for sequence in mine if first <= sequence <= last)
+
     def __iter__(self) -> Iterator[Delivery]:
         return iter(self._all.values())
 

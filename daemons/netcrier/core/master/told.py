@@ -42,10 +42,20 @@ class Teller(msgspec.Struct, frozen=True):
         """Of single messages, each of the term in which the node has its lane, or of the one that it names; `lane_of`
         gives a term's lane."""
         terms = {lane.lane: lane.term for lane in report.lanes}
+        passed: dict[tuple[int, int], int] = {}
+        """By term and lane: up to where runs were taken; a node passes each number once."""
         for outcome in report.outcomes:
             term = terms.get(outcome.lane, 0) if outcome.earlier is None else outcome.earlier
             lane = lane_of(term, outcome.lane)
-            if lane:
+            if lane is None:
+                continue
+            if outcome.told in _RUNS:
+                place = (term, outcome.lane)
+                first = max(outcome.sequence, passed.get(place, 0) + 1)
+                last = passed[place] = max(min(outcome.sequence + outcome.code, lane.highest), first - 1)
+                for sequence in self.deliveries.between(*place, first, last):
+                    yield from self._moved(*place, sequence, node.row.index, State(outcome.told), now)
+            else:
                 yield from self._outcome(term, node.row.index, outcome, lane, now)
 
     def marks(self, node: Node, report: LaneReport, lane: OutLane, bound: int | None, now: float) -> Iterator[Receipt]:
@@ -56,7 +66,7 @@ class Teller(msgspec.Struct, frozen=True):
                 yield from self._moved(report.term, lane.lane, sequence, index, State.RECEIVED, now)
         place = (report.term, lane.lane)
         known = max(node.settled.get(place, 0), lane.lowest - 1, node.row.start_of(*place))
-        for sequence in range(known + 1, beyond + 1):
+        for sequence in self.deliveries.between(*place, known + 1, beyond):
             state = State.DELIVERED if sequence <= report.delivered else State.RECEIVED
             yield from self._moved(*place, sequence, index, state, now)
         node.settled[place] = min(report.delivered, beyond)
@@ -67,10 +77,8 @@ class Teller(msgspec.Struct, frozen=True):
             if found:
                 yield found
             return
-        code = 0 if outcome.told in _RUNS else outcome.code
-        last = min(outcome.sequence + _more(outcome), lane.highest)
-        for sequence in range(outcome.sequence, last + 1):
-            yield from self._moved(term, outcome.lane, sequence, index, State(outcome.told), now, code)
+        if outcome.sequence <= lane.highest:
+            yield from self._moved(term, outcome.lane, outcome.sequence, index, State(outcome.told), now, outcome.code)
 
     def _moved(
         self, term: int, lane: int, sequence: int, index: int, state: State, now: float, code: int = 0

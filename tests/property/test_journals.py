@@ -1,4 +1,5 @@
-"""Nodes with journals and logs on disk, in memory else: crashes, refusing disks, take-overs and absences in any order.
+"""Nodes with journals and logs on disk, in memory else: crashes, power cuts, refusing disks, take-overs and absences in
+any order.
 
 What must come of it: each number of a term is in a node's log once, as a message or within a loss, or was not for it;
 lines count from 1 without a gap; and no receipt says more than the disk. Where journals are lost too, what the master
@@ -64,6 +65,13 @@ class Disk(Node):
             file.unlink()
         self.start()
         assert "the journal was lost" in self.told
+
+    def lose_power(self) -> None:
+        """The log's last lines are not on the disk yet; its first is, and all of the journal."""
+        self.stop()
+        log = self.place / "messages.log"
+        lines = log.read_text().splitlines(keepends=True)
+        log.write_text("".join(lines[: max(1, len(lines) - self.chance.choice([0, 1, 3]))]))
 
     def stop(self) -> None:
         if self.store and self.lines:
@@ -185,6 +193,8 @@ class Life:
         if self.losing and self.chance.random() < 0.5:
             node.lose()
         else:
+            if not self.losing:
+                node.lose_power()
             node.start()
 
     def drop(self) -> None:

@@ -169,11 +169,19 @@ class MessageLog:
                 if self._log.due:
                     self.rotate()
                 again = not self._on_disk and entry.n <= self._before
+                first = self._log.empty
                 if not self._log.append(msgspec.json.encode(line_of(entry, clock_us(), self._clock, again))):
                     return written
+                if first:
+                    self._sync_first()
                 self._journal.logged = entry.n
                 written.append(entry)
         return written
+
+    def _sync_first(self) -> None:
+        """Put a file's first line on the disk: one that a power cut leaves empty could not say what it has lost."""
+        with suppress(StoreError):  # the line is written all the same
+            self._log.sync()
 
     def _found(self) -> list[Entry]:
         """What is to be appended next."""

@@ -139,6 +139,11 @@ class JsonLog:
         if before is not None:
             os.close(before)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is a file and nothing is in it."""
+        return self._file is not None and not self._size
+
     def sync(self) -> None:
         """What is in the file is on disk when this returns. Raises StoreError."""
         if self._file is None:

@@ -118,6 +118,21 @@ def test_lines_that_a_power_cut_has_taken_are_written_again(
     assert numbers(path) == [1, 2, 3, 4, 5]
 
 
+def test_the_first_line_of_a_file_is_on_the_disk_before_the_next(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that a power cut leaves empty could not say that lines lack."""
+    synced: list[int] = []
+    path = tmp_path / "messages.log"
+    monkeypatch.setattr(os, "fsync", lambda _file: synced.append(len(numbers(path))))
+    log = JsonLog(path)
+    messages = MessageLog(log, journal, "epoch")
+    commit(journal, Inbox(journal.lanes(MASTER)), 1, 2, 3)
+    messages.catch_up()
+    log.close()
+    assert synced == [1]
+
+
 def test_a_rotation_repeats_nothing(journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / "messages.log"
     inbox = Inbox(journal.lanes(MASTER))

@@ -259,6 +259,7 @@ class App:
                     self.succession.settled(event)
                 case Completed():
                     self.broadcasts.complete(event)
+        self._event_log.flush()
 
     async def _settle_keys(self) -> None:
         try:

@@ -113,3 +113,4 @@ class Broadcasts:
         self._flush()
         point("master: after publish")
         self._log.sent(composed)
+        self._log.flush()

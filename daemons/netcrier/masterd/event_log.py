@@ -46,10 +46,11 @@ class EventLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EventLog:
-    """Writes them; what a full disk refuses is counted by the log."""
+    """Gathers them until `flush`; what a full disk refuses is counted by the log."""
 
     def __init__(self, log: JsonLog, roster: Roster, clock: Clock) -> None:
         self.log, self._roster, self._clock = log, roster, clock
+        self._lines: list[bytes] = []
 
     def sent(self, composed: Composed) -> None:
         """A message has left."""
@@ -81,18 +82,28 @@ class EventLog:
 
     def reopen(self) -> None:
         """Write to a new file of the same name."""
+        self.flush()
         self.log.reopen()
+
+    def flush(self) -> None:
+        """Write what has gathered: receipts come many at a time."""
+        if not self._lines:
+            return
+        lines, self._lines = b"".join(self._lines), []
+        self.log.tick()
+        for line in lines[self.log.append_lines(lines) :].splitlines():
+            self.log.append(line)  # is counted as lost, and said where it also goes to standard output
 
     def _now(self) -> float | str:
         return stamp(clock_us(), self._clock)
 
     def close(self) -> None:
         """No more lines."""
+        self.flush()
         self.log.close()
 
     def _append(self, line: EventLine) -> None:
-        self.log.tick()
-        self.log.append(msgspec.json.encode(line))
+        self._lines.append(msgspec.json.encode(line) + b"\n")
 
 
 def _ms(seconds: float) -> float:

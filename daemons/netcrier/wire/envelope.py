@@ -79,7 +79,8 @@ class Cipher:
 
     def encrypt(self, nonce: bytes, plaintext: bytes, beside: bytes) -> bytes:
         """Ciphertext and tag; `beside` is authenticated with them."""
-        assert len(nonce) == NONCE_SIZE
+        if len(nonce) != NONCE_SIZE:
+            raise ValueError(f"a nonce of {len(nonce)} bytes")
         sealed = _new(_BYTES, len(plaintext) + TAG_SIZE)
         lib.crypto_aead_chacha20poly1305_ietf_encrypt(
             sealed, ffi.NULL, plaintext, len(plaintext), beside, len(beside), ffi.NULL, nonce, self._key
@@ -88,7 +89,8 @@ class Cipher:
 
     def decrypt(self, nonce: bytes, sealed: bytes, beside: bytes) -> bytes:
         """The plaintext; DecodeError `bad seal`, or `truncated` where not even a tag is there."""
-        assert len(nonce) == NONCE_SIZE
+        if len(nonce) != NONCE_SIZE:
+            raise ValueError(f"a nonce of {len(nonce)} bytes")
         size = len(sealed) - TAG_SIZE
         if size < 0:
             raise DecodeError("truncated")

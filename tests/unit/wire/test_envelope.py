@@ -168,3 +168,11 @@ def test_a_signature_of_another_size_is_refused(size: int) -> None:
 def test_what_is_shorter_than_a_tag_is_refused() -> None:
     with pytest.raises(DecodeError, match="truncated"):
         Cipher(b"k" * 32).decrypt(bytes(NONCE_SIZE), bytes(TAG_SIZE - 1), b"")
+
+
+@pytest.mark.parametrize("size", [0, NONCE_SIZE - 1, NONCE_SIZE + 1])
+def test_a_nonce_of_another_size_is_refused(size: int) -> None:
+    cipher = Cipher(b"k" * 32)
+    for use in (cipher.encrypt, cipher.decrypt):
+        with pytest.raises(ValueError, match="nonce"):
+            use(bytes(size), bytes(TAG_SIZE), b"")

@@ -134,6 +134,14 @@ HALF_A_CIRCLE = [
 ]
 """What follows a packet is 2**31 away from the end before: Zeek takes that for the way back."""
 
+RESET_TWICE = [
+    *[(False, 0, 0, 0, 0, 0, 0)] * 4,
+    (True, 0, 3, 0, 0, 0, 0),
+    (True, 4, 0, 0, 0, 0, 0),
+    (True, 4, 3, 0, 0, 0, 0),
+]
+"""RSTs as far before an end's start as behind it: two places, two letters."""
+
 FLIPPED = [(False, 0, 0, 0, 0, 0, 0)] * 10
 
 
@@ -142,6 +150,7 @@ FLIPPED = [(False, 0, 0, 0, 0, 0, 0)] * 10
 @example(SAME_32_BITS, 2**32 - 8, 5000)
 @example(NUMBERED_AGAIN, 0, 5000)
 @example(HALF_A_CIRCLE, 17, 5000)
+@example(RESET_TWICE, 0, 80)
 @settings(max_examples=500, deadline=None)
 @given(st.lists(SEGMENT, max_size=14), st.sampled_from([0, 1000, 2**32 - 8]), st.sampled_from([80, 5000]))
 def test_engine_and_model_agree_on_random_tcp(script: list[Any], base: int, port: int) -> None:

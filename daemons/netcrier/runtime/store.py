@@ -141,6 +141,11 @@ class Transaction:
             raise StoreError(f"the store cannot be written: {error}") from error
 
 
+def number(database: sqlite3.Connection, query: str, *values: int) -> int:
+    """The one number that a query gives; 0 for none."""
+    return int(database.execute(query, values).fetchone()[0] or 0)
+
+
 def write(database: sqlite3.Connection, statement: str, values: Sequence[object]) -> None:
     """A transaction of one statement, or StoreError."""
     try:

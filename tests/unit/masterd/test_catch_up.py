@@ -129,17 +129,22 @@ def test_a_node_that_comes_again_ends_its_older_connection() -> None:
     asyncio.run(scenario())
 
 
+async def come_and_gone(port: CatchUpPort) -> None:
+    """Until a connection was taken and is gone."""
+    async with asyncio.timeout(10):
+        while not port._clients:
+            await asyncio.sleep(0.01)
+        while port._clients:
+            await asyncio.sleep(0.01)
+
+
 def test_a_node_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         monkeypatch.setattr(catch_up, "STALL_WITHIN", 0.2)
         port, number = await listening(Told([bytes(1232)] * 50_000))
         reader, writer = await asyncio.open_connection(HOST, number, limit=1)
         writer.write(frame(b"\1"))
-        async with asyncio.timeout(10):
-            while not port._clients:
-                await asyncio.sleep(0.01)
-            while port._clients:
-                await asyncio.sleep(0.01)
+        await come_and_gone(port)
         assert port.served == 0
         writer.close()
         await port.close()
@@ -180,11 +185,7 @@ def test_a_node_that_does_not_take_the_last_of_it_is_given_up_too(monkeypatch: p
         ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         ear.connect((HOST, number))
         ear.sendall(frame(b"\1"))
-        async with asyncio.timeout(10):
-            while not port._clients:
-                await asyncio.sleep(0.01)
-            while port._clients:
-                await asyncio.sleep(0.01)
+        await come_and_gone(port)
         assert port.served == 0
         got = 0
         while data := ear.recv(65536):

@@ -34,7 +34,7 @@ from netcrier.noded.journal.question_book import QuestionBook
 from netcrier.noded.journal.room import KEPT_BYTES, UNLOGGED_MESSAGES, Room
 from netcrier.noded.journal.run_book import SCHEMA as RUN_SCHEMA
 from netcrier.noded.journal.run_book import Due, RunBook
-from netcrier.runtime.store import Transaction, open_database, write
+from netcrier.runtime.store import Transaction, number, open_database, write
 from netcrier.runtime.udp import clock_us
 from netcrier.wire.envelope import Digest, chained
 from netcrier.wire.handled import Code
@@ -99,9 +99,9 @@ class Journal:
         self.left = LeftBook(self._database)
         self.runs = RunBook(self._database, kept_bytes // 4)
         begun = int(self._meta("begun") or 0)
-        self.newest = max(begun, self._number("SELECT max(n) FROM message"))
-        self.logged = max(begun, self._number("SELECT max(logged) FROM lane"))
-        self._waiting = min(0, self._number("SELECT min(n) FROM message"))
+        self.newest = max(begun, number(self._database, "SELECT max(n) FROM message"))
+        self.logged = max(begun, number(self._database, "SELECT max(logged) FROM lane"))
+        self._waiting = min(0, number(self._database, "SELECT min(n) FROM message"))
         self._withholding = set(LANES)
         """Lanes of which rows may be refused."""
         self._fresh: list[Entry] = []
@@ -299,8 +299,8 @@ class Journal:
         self, database: sqlite3.Connection, lanes: Mapping[tuple[MasterId, int], Lane], batch: Batch, master: MasterId
     ) -> None:
         """Where the lanes are now, and what that makes of earlier rows."""
-        for (whose, number), lane in lanes.items():
-            database.execute(_PUT_LANE, (whose, number, lane.term, lane.mark, lane.chain, self.logged))
+        for (whose, place), lane in lanes.items():
+            database.execute(_PUT_LANE, (whose, place, lane.term, lane.mark, lane.chain, self.logged))
         if batch.left and self.logged < self.newest:
             self.left.enlist(master, batch.left)
         if refusing := [lane for lane in batch.lanes if lane.lane in self._withholding]:
@@ -330,10 +330,6 @@ class Journal:
                 for one in untold
             ],
         )
-
-    def _number(self, query: str, *values: int) -> int:
-        """The one number that a query gives; 0 for none."""
-        return self._database.execute(query, values).fetchone()[0] or 0
 
     def _meta(self, key: str) -> bytes | None:
         row = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

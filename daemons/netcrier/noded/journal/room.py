@@ -10,6 +10,7 @@ import sqlite3
 from typing import Final
 
 from netcrier.errors import StoreError
+from netcrier.runtime.store import number
 
 KEPT_MESSAGES = 10_000
 """Messages below the newest `n` that stay in the journal, for `netctl messages`; a few more until it is worth it, and
@@ -32,7 +33,7 @@ class Room:
     def __init__(self, database: sqlite3.Connection, kept_bytes: int, unlogged: int) -> None:
         self._database, self._kept_bytes, self._unlogged = database, kept_bytes, unlogged
         self._forgotten = 0
-        self.held = self._number("SELECT sum(length(body)) FROM message")
+        self.held = number(self._database, "SELECT sum(length(body)) FROM message")
         """Bytes of all bodies, as of the last commit."""
 
     def refuse(self, logged: int, before: int, newest: int, size: int) -> None:
@@ -54,7 +55,7 @@ class Room:
         if floor <= 0:
             return held
         self._forgotten = max(old, self._forgotten)
-        freed = self._number(f"SELECT sum(length(body)) FROM message WHERE {_NOT_NEEDED}", floor)  # noqa: S608 - ours
+        freed = number(self._database, f"SELECT sum(length(body)) FROM message WHERE {_NOT_NEEDED}", floor)  # noqa: S608 - ours
         self._database.execute(f"DELETE FROM message WHERE {_NOT_NEEDED}", (floor,))  # noqa: S608 - ours
         return held - freed
 
@@ -72,7 +73,3 @@ class Room:
                     break
                 floor, over = n, over - size
         return floor
-
-    def _number(self, query: str, *values: int) -> int:
-        """The one number that a query gives; 0 for none."""
-        return self._database.execute(query, values).fetchone()[0] or 0
